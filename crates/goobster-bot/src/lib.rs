@@ -1,0 +1,1 @@
+//! The goobster binary: a voice assistant for Discord that runs offline.

@@ -1,0 +1,2 @@
+//! The goobster binary.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Responders: the built-in offline one and any OpenAI-compatible chat server.

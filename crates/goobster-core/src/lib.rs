@@ -1,0 +1,13 @@
+//! The decisions of Goobster, and the ports that the other crates implement.
+//!
+//! Nothing here touches a network, a file, a process or a sound card. Time and randomness are passed in, so every
+//! decision is a pure function of `(state, now, event)` and every test is deterministic.
+//!
+//! - [`ids`], [`time`], [`language`]: the newtypes everyone shares.
+//! - [`ports`]: what the outside must provide: recogniser, synthesiser, responder.
+//! - [`transcript`]: captions and their export as SubRip, WebVTT, JSON and text.
+
+pub mod ids;
+pub mod language;
+pub mod ports;
+pub mod time;

@@ -1,0 +1,1 @@
+//! The models, voices and sample speech Goobster needs: manifest, fetch, verify, convert.
