@@ -5,9 +5,11 @@
 //!
 //! - [`ids`], [`time`], [`language`]: the newtypes everyone shares.
 //! - [`ports`]: what the outside must provide: recogniser, synthesiser, responder.
+//! - [`session`]: who holds a conversation, what it owns, and how it ends.
 //! - [`transcript`]: captions and their export as SubRip, WebVTT, JSON and text.
 
 pub mod ids;
 pub mod language;
 pub mod ports;
+pub mod session;
 pub mod time;
