@@ -4,14 +4,17 @@
 //! decision is a pure function of `(state, now, event)` and every test is deterministic.
 //!
 //! - [`ids`], [`time`], [`language`]: the newtypes everyone shares.
+//! - [`hearing`]: when to decode what of one speaker's audio.
 //! - [`limits`]: how much voice a member may use, how many sessions there may be, and the stores' ports.
 //! - [`ports`]: what the outside must provide: recogniser, synthesiser, responder.
 //! - [`session`]: who holds a conversation, what it owns, and how it ends.
 //! - [`transcript`]: captions and their export as SubRip, WebVTT, JSON and text.
 
+pub mod hearing;
 pub mod ids;
 pub mod language;
 pub mod limits;
 pub mod ports;
 pub mod session;
 pub mod time;
+pub mod transcript;
