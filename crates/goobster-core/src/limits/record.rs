@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Millis;
+use super::{Millis, PolicyKind};
 use crate::ids::{GuildId, UserId};
 use crate::session::{ChargeSeq, CloseReason, Epoch, SessionId};
 use crate::time::UtcMillis;
@@ -105,6 +105,8 @@ pub struct Usage {
     pub resets_at: Option<UtcMillis>,
     /// The window's length.
     pub window: Millis,
+    /// How it is counted.
+    pub policy: PolicyKind,
 }
 
 /// A session is to be closed in the ledger. The last charge goes before it.
