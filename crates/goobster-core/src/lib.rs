@@ -4,14 +4,18 @@
 //! decision is a pure function of `(state, now, event)` and every test is deterministic.
 //!
 //! - [`ids`], [`time`], [`language`]: the newtypes everyone shares.
+//! - [`conversation`]: taking turns, as a pure state machine.
 //! - [`hearing`]: when to decode what of one speaker's audio.
+//! - [`invariant`]: what must always hold, asked by tests, soak and production alike.
 //! - [`limits`]: how much voice a member may use, how many sessions there may be, and the stores' ports.
 //! - [`ports`]: what the outside must provide: recogniser, synthesiser, responder.
 //! - [`session`]: who holds a conversation, what it owns, and how it ends.
 //! - [`transcript`]: captions and their export as SubRip, WebVTT, JSON and text.
 
+pub mod conversation;
 pub mod hearing;
 pub mod ids;
+pub mod invariant;
 pub mod language;
 pub mod limits;
 pub mod ports;

@@ -1,0 +1,88 @@
+//! What was said and answered, bounded.
+
+use std::collections::VecDeque;
+
+use crate::ports::{Exchange, Utterance};
+
+/// A remembered exchange; unique within a history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Entry(u64);
+
+/// The last exchanges, oldest first.
+#[derive(Debug)]
+pub(super) struct History {
+    entries: VecDeque<(Entry, Exchange)>,
+    next: u64,
+    bytes: usize,
+    max_entries: usize,
+    max_bytes: usize,
+}
+
+impl History {
+    pub(super) fn new(max_entries: usize, max_bytes: usize) -> Self {
+        Self {
+            entries: VecDeque::new(),
+            next: 0,
+            bytes: 0,
+            max_entries,
+            max_bytes,
+        }
+    }
+
+    pub(super) fn say(&mut self, said: Utterance) -> Entry {
+        self.next += 1;
+        let entry = Entry(self.next);
+        let exchange = Exchange { said, reply: None };
+        self.bytes += size(&exchange);
+        self.entries.push_back((entry, exchange));
+        self.trim();
+        entry
+    }
+
+    /// Notes what was heard of the answer; an exchange already forgotten stays so.
+    pub(super) fn answer(&mut self, entry: Entry, spoken: &str) {
+        if let Some((_, exchange)) = self.entries.iter_mut().find(|(other, _)| *other == entry) {
+            self.bytes -= size(exchange);
+            let before = exchange.reply.take();
+            exchange.reply =
+                Some(before.map_or_else(|| spoken.to_owned(), |before| format!("{before} {spoken}")));
+            self.bytes += size(exchange);
+        }
+        self.trim();
+    }
+
+    /// Takes out a turn that another one has swallowed.
+    pub(super) fn forget(&mut self, entry: Entry) {
+        if let Some(index) = self.entries.iter().position(|(other, _)| *other == entry)
+            && let Some((_, exchange)) = self.entries.remove(index)
+        {
+            self.bytes -= size(&exchange);
+        }
+    }
+
+    /// Everything but this turn.
+    pub(super) fn without(&self, turn: Entry) -> Vec<Exchange> {
+        self.entries
+            .iter()
+            .filter(|(entry, _)| *entry != turn)
+            .map(|(_, exchange)| exchange.clone())
+            .collect()
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = &Exchange> {
+        self.entries.iter().map(|(_, exchange)| exchange)
+    }
+
+    fn trim(&mut self) {
+        while self.entries.len() > self.max_entries || self.bytes > self.max_bytes {
+            let Some((_, exchange)) = self.entries.pop_front() else {
+                break;
+            };
+            self.bytes -= size(&exchange);
+        }
+    }
+}
+
+fn size(exchange: &Exchange) -> usize {
+    exchange.said.text.len() + exchange.said.speaker.len() + exchange.reply.as_ref().map_or(0, String::len)
+}
