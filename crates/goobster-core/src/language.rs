@@ -31,7 +31,7 @@ impl Language {
 impl FromStr for Language {
     type Err = NotALanguage;
 
-    /// Reads "en", "EN", "en-US" or "en_US"; what follows the first separator is ignored.
+    /// Reads "en", "EN", "en-US" or "`en_US`"; what follows the first separator is ignored.
     fn from_str(text: &str) -> Result<Self, NotALanguage> {
         let code = text.split(['-', '_']).next().unwrap_or(text);
         if !(2..=3).contains(&code.len()) || !code.bytes().all(|b| b.is_ascii_alphabetic()) {

@@ -41,7 +41,7 @@ impl Default for ConversationConfig {
             barge_in: Duration::from_millis(600),
             hold: Duration::from_secs(4),
             interruption: Duration::from_secs(12),
-            stall: Duration::from_secs(120),
+            stall: Duration::from_mins(2),
             lines_ahead: 2,
             queue: 8,
             history_exchanges: 24,

@@ -53,6 +53,10 @@ pub(super) struct Interruption {
     pub(super) news: Moment,
 }
 
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, and most combinations occur"
+)]
 #[derive(Debug)]
 pub(super) struct Reply {
     pub(super) id: ReplyId,

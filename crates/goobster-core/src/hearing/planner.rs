@@ -233,9 +233,10 @@ impl Planner {
         let turn = open.turn;
         let covers = |s: &Speculation| s.from <= from.saturating_add(SLACK) && s.upto >= voice_end;
         let (state, promoted) = match open.speculative.take() {
-            Some(speculation) if covers(&speculation) => match speculation.done {
-                Some(recognition) => (Final::Heard(recognition), true),
-                None => {
+            Some(speculation) if covers(&speculation) => {
+                if let Some(recognition) = speculation.done {
+                    (Final::Heard(recognition), true)
+                } else {
                     effects.push(Effect::Promote {
                         ticket: speculation.ticket,
                     });
@@ -247,7 +248,7 @@ impl Planner {
                         true,
                     )
                 }
-            },
+            }
             other => {
                 if let Some(Speculation {
                     ticket, done: None, ..

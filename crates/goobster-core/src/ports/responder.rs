@@ -118,6 +118,6 @@ pub trait Responder: Send + Sync {
     /// Begins to answer a turn; pieces follow on the stream.
     fn respond(&self, request: RespondRequest) -> PortFuture<'_, Result<ReplyStream, RespondError>>;
 
-    /// What answers, for people: "built-in" or "llama3.2 at http://localhost:11434".
+    /// What answers, for people: "built-in" or "llama3.2 at `http://localhost:11434`".
     fn name(&self) -> String;
 }

@@ -104,7 +104,7 @@ impl Conversation {
                 after,
                 announcement,
             } => {
-                self.reply_timer(reply, now.after(after), announcement);
+                self.reply_timer(reply, now.after(after), &announcement);
             }
             Event::ReplyEnded { reply } => self.reply_ended(now, reply),
             Event::ReplyFailed { reply, why } => self.reply_failed(now, reply, why),
@@ -255,7 +255,7 @@ impl Conversation {
         }
     }
 
-    fn reply_timer(&mut self, id: ReplyId, at: Moment, announcement: String) {
+    fn reply_timer(&mut self, id: ReplyId, at: Moment, announcement: &str) {
         let full = self.alarms.len() >= self.config.timers;
         let Some(reply) = self.generating(id) else { return };
         let language = reply.language;

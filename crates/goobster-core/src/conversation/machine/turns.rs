@@ -102,18 +102,19 @@ impl Conversation {
     }
 
     /// Puts a turn in line, merged with what the same speaker said just before and was not answered yet.
-    fn enqueue(&mut self, now: Moment, mut new: Turn) {
+    fn enqueue(&mut self, now: Moment, new: Turn) {
         let unheard = self
             .current
             .as_ref()
             .is_some_and(|reply| !reply.audible && reply.who() == Some(new.who));
-        if unheard && let Some(old) = self.current.as_ref().and_then(|reply| reply.turn.clone()) {
-            if let Some(merged) = self.merged(&old, &new) {
-                self.close(now, Outcome::Superseded);
-                new = self.remember(merged, &[old, new]);
-                self.queue.push_front(new);
-                return;
-            }
+        if unheard
+            && let Some(old) = self.current.as_ref().and_then(|reply| reply.turn.clone())
+            && let Some(merged) = self.merged(&old, &new)
+        {
+            self.close(now, Outcome::Superseded);
+            let merged = self.remember(merged, &[old, new]);
+            self.queue.push_front(merged);
+            return;
         }
         if let Some(last) = self.queue.iter().rposition(|turn| turn.who == new.who)
             && let Some(old) = self.queue.get(last).cloned()

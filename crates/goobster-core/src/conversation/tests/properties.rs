@@ -185,9 +185,10 @@ impl Run {
         Ok(())
     }
 
-    fn act(&mut self, act: Act) -> Result<(), TestCaseError> {
+    #[expect(clippy::too_many_lines, reason = "one arm for each kind of event")]
+    fn act(&mut self, act: &Act) -> Result<(), TestCaseError> {
         let turn_of = |run: &Self, who: u64| run.speaking.get(&who).copied().unwrap_or(TurnId::new(9999));
-        let event = match act {
+        let event = match *act {
             Act::Join(who) => Event::Joined {
                 who: UserId::new(who),
                 name: format!("P{who}"),
@@ -323,7 +324,7 @@ proptest! {
         let talk = Conversation::new(ConversationConfig::default());
         let mut run = Run { talk, transport: Transport::default(), now: 0, turns: 0, speaking: BTreeMap::new() };
         for act in acts {
-            run.act(act)?;
+            run.act(&act)?;
         }
         // From here on nobody says anything, and the responder and the voice are dead: only the clock goes on.
         let mut ticks = 0;

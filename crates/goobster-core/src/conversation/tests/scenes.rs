@@ -184,18 +184,18 @@ fn a_noise_only_delays_the_reply_which_goes_on_from_the_line_that_was_cut() {
     let again = spoken(&effects);
     assert_eq!(again[0].1, "Once there was a fox.");
     assert_ne!(again[0].0, line, "late news of the old line must not be mistaken");
-    let mut effects = effects;
-    effects.extend(room.step(Event::ReplyEnded { reply }));
-    let (outcome, heard) = closed(&room.play(effects)).unwrap();
-    assert_eq!(outcome, Outcome::Finished);
-    assert!(heard.ends_with("The cheese fell."), "{heard}");
-
-    let (_, _) = speaking(&mut room);
+    room.step(Event::LineStarted { line: again[0].0 });
     let turn = room.start(ADA);
     assert!(
         room.voice(ADA, turn, 20, 1180).is_empty(),
         "noise must last longer the second time"
     );
+    room.step(Event::Nothing { who: ADA, turn });
+    let mut effects = effects;
+    effects.extend(room.step(Event::ReplyEnded { reply }));
+    let (outcome, heard) = closed(&room.play(effects)).unwrap();
+    assert_eq!(outcome, Outcome::Finished);
+    assert!(heard.ends_with("The cheese fell."), "{heard}");
 }
 
 #[test]
@@ -329,7 +329,7 @@ fn timers_ring_aloud_when_nobody_speaks() {
     let (reply, _) = started(&effects).unwrap();
     room.step(Event::ReplyTimer {
         reply,
-        after: Duration::from_secs(60),
+        after: Duration::from_mins(1),
         announcement: "Your timer for one minute is up.".into(),
     });
     let effects = room.answer(reply, "Done.");

@@ -55,13 +55,16 @@ fn read(letters: &[u8], at: usize) -> ([Option<Sound>; 2], usize) {
     let front = matches!(next, b'e' | b'i' | b'y');
     let one = |sound| ([Some(sound), None], 1);
     let two = |sound| ([Some(sound), None], 2);
+    // A final "e" after a consonant is silent, and "h" is heard at the beginning only.
+    let silent_e = rest == [b'e'] && at > 1 && !is_vowel(letters.get(at - 1).copied());
+    if silent_e || (at > 0 && rest.first() == Some(&b'h')) {
+        return ([None, None], 1);
+    }
     match rest {
         [b'o', b'o' | b'u', ..] | [b'u', b'e' | b'i', ..] | [b'e', b'w' | b'u', ..] => two(Vowel(b'u')),
         [b'o', b'a' | b'w' | b'e' | b'h', ..] | [b'a', b'w' | b'u', ..] => two(Vowel(b'o')),
         [b'e', b'e' | b'a' | b'y', ..] | [b'i', b'e', ..] => two(Vowel(b'i')),
         [b'a', b'i' | b'y' | b'e', ..] | [b'e', b'i', ..] => two(Vowel(b'e')),
-        // A final "e" after a consonant is silent, a final "a" or "uh" is what "er" sounds like to many.
-        [b'e'] if at > 1 && !is_vowel(letters.get(at - 1).copied()) => ([None, None], 1),
         [b'e' | b'i' | b'u', b'r', ..] => ([Some(Vowel(b'e')), Some(Consonant(b'r'))], 2),
         [v @ (b'a' | b'e' | b'i' | b'o' | b'u'), ..] => one(Vowel(*v)),
         [b'y', ..] if at == 0 => one(Consonant(b'j')),
@@ -77,8 +80,6 @@ fn read(letters: &[u8], at: usize) -> ([Option<Sound>; 2], usize) {
         [b'c' | b'q', ..] => one(Consonant(b'k')),
         [b'g', ..] if front && at > 0 => one(Consonant(b'j')),
         [b'x', ..] => ([Some(Consonant(b'k')), Some(Consonant(b's'))], 1),
-        // "h" is heard at the beginning only.
-        [b'h', ..] if at > 0 => ([None, None], 1),
         [c, ..] => one(Consonant(*c)),
         [] => ([None, None], 1),
     }
