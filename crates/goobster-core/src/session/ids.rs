@@ -36,9 +36,7 @@ impl fmt::Display for SessionId {
 }
 
 /// A fencing token: it rises each time a session's place is handed out, and a store refuses what carries an older one.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Epoch(u64);
 
@@ -67,9 +65,7 @@ impl fmt::Display for Epoch {
 }
 
 /// Which charge of a session: counts from 1. `(session, epoch, seq)` names a charge, so a replay changes nothing.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ChargeSeq(u64);
 
@@ -114,7 +110,10 @@ impl SessionIds {
     pub fn new(started: UtcMillis, node: u8) -> Self {
         let millis = u64::try_from(started.get().saturating_sub(Self::ORIGIN)).unwrap_or(0);
         let stamp = (millis << Self::NODE_BITS) | u64::from(node);
-        Self { base: stamp << Self::COUNT_BITS, count: AtomicU32::new(0) }
+        Self {
+            base: stamp << Self::COUNT_BITS,
+            count: AtomicU32::new(0),
+        }
     }
 
     /// The next id; never the same twice.

@@ -87,10 +87,20 @@ mod tests {
 
     #[test]
     fn a_stored_reason_reads_back() {
-        for reason in [CloseReason::EndedByModerator(UserId::new(7)), CloseReason::Crashed] {
+        for reason in [
+            CloseReason::EndedByModerator(UserId::new(7)),
+            CloseReason::Crashed,
+        ] {
             let text = serde_json::to_string(&reason).unwrap();
-            assert_eq!(serde_json::from_str::<CloseReason>(&text).unwrap(), reason, "{text}");
+            assert_eq!(
+                serde_json::from_str::<CloseReason>(&text).unwrap(),
+                reason,
+                "{text}"
+            );
         }
-        assert_eq!(serde_json::to_string(&CloseReason::IdleTimeout).unwrap(), r#""idle_timeout""#);
+        assert_eq!(
+            serde_json::to_string(&CloseReason::IdleTimeout).unwrap(),
+            r#""idle_timeout""#
+        );
     }
 }
