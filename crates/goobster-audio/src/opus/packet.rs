@@ -1,0 +1,59 @@
+//! What an Opus packet says about itself (RFC 6716, section 3), read before it is decoded.
+
+use crate::error::AudioError;
+use crate::frame::SAMPLE_RATE;
+
+/// No packet is longer: 48 frames of at most 1275 bytes, each with up to two bytes of length, and the header.
+pub const MAX_PACKET_BYTES: usize = 48 * 1277 + 2;
+
+/// How many 16 kHz samples a packet decodes to (40 to 1920), or why it is no Opus packet.
+///
+/// An empty packet is refused: to libopus it would mean "lost", which only the caller can know.
+pub fn packet_samples(packet: &[u8]) -> Result<usize, AudioError> {
+    let bytes = packet.len();
+    let invalid = |reason| Err(AudioError::OpusPacket { bytes, reason });
+    let Some((toc, rest)) = packet.split_first() else {
+        return invalid("it is empty");
+    };
+    if bytes > MAX_PACKET_BYTES {
+        return invalid("it is longer than 48 frames can be");
+    }
+    let frames = match toc & 0b11 {
+        0 => 1,
+        1 if rest.len().is_multiple_of(2) => 2,
+        1 => return invalid("two equal frames cannot share an odd number of bytes"),
+        2 => 2,
+        _ => match rest.first() {
+            None => return invalid("its frame count is missing"),
+            Some(count) if count.trailing_zeros() >= 6 => return invalid("it counts zero frames"),
+            Some(count) => usize::from(count & 0x3f),
+        },
+    };
+    let samples = frames * frame_samples(*toc);
+    if samples > super::MAX_PACKET_SAMPLES {
+        return invalid("it is longer than 120 ms");
+    }
+    Ok(samples)
+}
+
+/// Samples at 16 kHz in one frame of a packet that begins with `toc` (RFC 6716, table 2).
+fn frame_samples(toc: u8) -> usize {
+    let config = toc >> 3;
+    let rate = SAMPLE_RATE as usize;
+    match config {
+        // SILK: 10, 20, 40, 60 ms.
+        0..=11 => [rate / 100, rate / 50, rate / 25, rate * 3 / 50][usize::from(config & 3)],
+        // Hybrid: 10, 20 ms.
+        12..=15 => [rate / 100, rate / 50][usize::from(config & 1)],
+        // CELT: 2.5, 5, 10, 20 ms.
+        _ => (rate / 400) << (config & 3),
+    }
+}
+
+/// Turns libopus' refusal of a packet into this crate's error.
+pub(super) fn refused(bytes: usize, error: &opus2::Error) -> AudioError {
+    AudioError::OpusPacket {
+        bytes,
+        reason: error.description(),
+    }
+}
