@@ -1,1 +1,14 @@
-//! Stores behind the ports of goobster-core: memory, embedded, Redis.
+//! Stores behind the limits' ports of `goobster-core`: [`Slots`](goobster_core::limits::Slots) and
+//! [`Ledger`](goobster_core::limits::Ledger), three times.
+//!
+//! - [`MemoryStore`]: nothing survives a restart; the model for the others.
+//! - [`EmbeddedStore`]: one crash-safe file, for one process. [`check`] and [`repair`] look after it.
+//! - [`RedisStore`]: a Redis or Valkey server, for many processes.
+
+mod embedded;
+mod memory;
+mod redis;
+
+pub use embedded::{CheckReport, EmbeddedStore, RepairMode, RepairReport, check, repair};
+pub use memory::MemoryStore;
+pub use redis::{RedisOptions, RedisStore, TimeSource};

@@ -301,6 +301,11 @@ impl Books {
         self.open.lock(session).get(&session).copied()
     }
 
+    /// A close record, for a store to write.
+    pub fn close_record(&self, session: SessionId) -> Option<CloseRecord> {
+        self.closed.lock(session).get(&session).copied()
+    }
+
     /// Puts a stored account back.
     pub fn restore_account(&self, user: UserId, account: Account) {
         self.quotas.restore(user, account);

@@ -1,0 +1,224 @@
+//! The embedded store's file: created whole or not at all, opened with every checksum verified.
+
+use std::fs::{self, File};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use goobster_core::limits::LimitsError;
+use redb::{Builder, Database, DatabaseError, StorageBackend};
+
+use super::tables::{self, Contents, corrupt};
+
+/// redb's page cache; the rows are in memory anyway.
+const CACHE_BYTES: usize = 4 << 20;
+
+/// A storage backend behind an `Arc`, so that a store can be opened again on the same one.
+#[derive(Debug, Clone)]
+pub(super) struct SharedBackend(pub(super) Arc<dyn StorageBackend>);
+
+impl StorageBackend for SharedBackend {
+    fn len(&self) -> io::Result<u64> {
+        self.0.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.0.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.set_len(len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.0.write(offset, data)
+    }
+}
+
+/// Where a store is kept.
+#[derive(Debug, Clone)]
+pub(super) enum Place {
+    /// A file.
+    File(PathBuf),
+    /// A backend of the caller's.
+    Backend(SharedBackend),
+}
+
+impl Place {
+    /// Opens the store and reads it, or creates it where there is none. Nothing that is there is ever overwritten.
+    pub(super) fn open(&self) -> Result<(Database, Contents), LimitsError> {
+        match self {
+            Self::File(path) => open_file(path),
+            Self::Backend(backend) => {
+                let fresh = backend.len().map_err(|error| unavailable("the backend", error))? == 0;
+                let what = "the backend";
+                let db = guarded(what, || builder().create_with_backend(backend.clone()))?;
+                if fresh {
+                    tables::initialise(&db, &Contents::default()).map_err(|error| from_redb(what, error))?;
+                }
+                read(db, what)
+            }
+        }
+    }
+}
+
+fn builder() -> Builder {
+    let mut builder = Database::builder();
+    builder
+        .set_cache_size(CACHE_BYTES)
+        .set_check_integrity_on_open(true);
+    builder
+}
+
+fn open_file(path: &Path) -> Result<(Database, Contents), LimitsError> {
+    let what = format!("the store {}", path.display());
+    match fs::metadata(path) {
+        Ok(meta) if meta.len() == 0 => return Err(corrupt(format!("{what} is an empty file"), None)),
+        Ok(meta) if !meta.is_file() => {
+            return Err(LimitsError::Configuration(format!("{what} is not a file")));
+        }
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            tracing::info!(path = %path.display(), "no store of limits yet: creating one");
+            create(path, &Contents::default(), Existing::Keep).map_err(|error| unavailable(&what, error))?;
+        }
+        Err(error) => return Err(unavailable(&what, error)),
+    }
+    let db = guarded(&what, || builder().open(path))?;
+    read(db, &what)
+}
+
+fn read(db: Database, what: &str) -> Result<(Database, Contents), LimitsError> {
+    let contents = guarded_read(what, &db)?;
+    if contents.format > tables::FORMAT {
+        return Err(LimitsError::Corrupt {
+            what: format!(
+                "{what} has format {}, and this version knows {}",
+                contents.format,
+                tables::FORMAT
+            ),
+            advice: "It was written by a newer Goobster: use that one".into(),
+            cause: None,
+        });
+    }
+    match contents.problems.as_slice() {
+        [] => Ok((db, contents)),
+        [first, rest @ ..] => Err(corrupt(
+            format!("{what}: {first} (and {} more)", rest.len()),
+            None,
+        )),
+    }
+}
+
+/// Opens a copy of a store's bytes in memory: whatever redb does to repair it, the file stays as it is.
+pub(super) fn open_copy(bytes: &[u8], what: &str) -> Result<Database, LimitsError> {
+    let memory = redb::backends::InMemoryBackend::new();
+    let filled = memory
+        .set_len(bytes.len() as u64)
+        .and_then(|()| StorageBackend::write(&memory, 0, bytes));
+    filled.map_err(|error| unavailable(what, error))?;
+    guarded(what, || builder().create_with_backend(memory))
+}
+
+/// Reads everything; a damaged page that slips through redb's checks must not take the process down.
+pub(super) fn guarded_read(what: &str, db: &Database) -> Result<Contents, LimitsError> {
+    match catch_unwind(AssertUnwindSafe(|| tables::read(db))) {
+        Ok(read) => read.map_err(|error| from_redb(what, error)),
+        Err(_) => Err(corrupt(format!("{what} cannot be read"), None)),
+    }
+}
+
+/// redb panics on some files that were changed behind its back, in debug builds above all.
+fn guarded(
+    what: &str,
+    open: impl FnOnce() -> Result<Database, DatabaseError>,
+) -> Result<Database, LimitsError> {
+    match catch_unwind(AssertUnwindSafe(open)) {
+        Ok(Ok(db)) => Ok(db),
+        Ok(Err(DatabaseError::DatabaseAlreadyOpen)) => Err(LimitsError::Unavailable {
+            what: format!("{what} is in use by another process: only one Goobster may use it at a time"),
+            cause: None,
+        }),
+        Ok(Err(error)) => Err(from_redb(what, error.into())),
+        Err(_) => Err(corrupt(format!("{what} cannot be read"), None)),
+    }
+}
+
+/// Tells a failing disk, which may come back, from data that cannot be trusted.
+pub(super) fn from_redb(what: &str, error: redb::Error) -> LimitsError {
+    match error {
+        redb::Error::Io(io)
+            if !matches!(
+                io.kind(),
+                io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof
+            ) =>
+        {
+            unavailable(what, io)
+        }
+        redb::Error::PreviousIo | redb::Error::DatabaseClosed => unavailable(what, error),
+        error => corrupt(format!("{what} cannot be read"), Some(error)),
+    }
+}
+
+/// An error of the file system.
+pub(super) fn unavailable(what: &str, cause: impl std::error::Error + Send + Sync + 'static) -> LimitsError {
+    LimitsError::unavailable(format!("{what} cannot be used: {cause}"), cause)
+}
+
+/// What to do with a file that is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Existing {
+    /// Leave it: another process was faster.
+    Keep,
+    /// Put the new one in its place.
+    Replace,
+}
+
+/// Creates a store's file beside its place and moves it there once it is whole and on disk.
+pub(super) fn create(path: &Path, contents: &Contents, existing: Existing) -> io::Result<()> {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(format!(".new-{}", std::process::id()));
+    let draft = folder.join(name);
+    let made = fill(&draft, contents).and_then(|()| match existing {
+        Existing::Replace => fs::rename(&draft, path),
+        // Unlike a rename, a link never replaces what another process put there meanwhile.
+        Existing::Keep => match fs::hard_link(&draft, path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            Err(_) if !path.exists() => fs::rename(&draft, path),
+            linked => linked,
+        },
+    });
+    // Gone already after a rename; after a failure it is only in the way.
+    let _ = fs::remove_file(&draft);
+    made?;
+    // The new name itself must survive a power cut. Not every system can sync a folder.
+    if let Ok(folder) = File::open(folder) {
+        let _ = folder.sync_all();
+    }
+    Ok(())
+}
+
+fn fill(draft: &Path, contents: &Contents) -> io::Result<()> {
+    let _ = fs::remove_file(draft);
+    let db = builder().create(draft).map_err(to_io)?;
+    tables::initialise(&db, contents).map_err(to_io)?;
+    db.close().map_err(to_io)?;
+    File::open(draft)?.sync_all()
+}
+
+fn to_io(error: impl Into<redb::Error>) -> io::Error {
+    match error.into() {
+        redb::Error::Io(io) => io,
+        error => io::Error::other(error),
+    }
+}
