@@ -92,9 +92,8 @@ fn is_vowel(letter: Option<u8>) -> bool {
 /// What it costs to miss a sound, or to hear one that is not there.
 fn gap(sound: Sound) -> f32 {
     match sound {
-        Vowel(_) => 0.4,
         // "Goobstah": many speakers drop the "r" after a vowel.
-        Consonant(b'r' | b'h') => 0.4,
+        Vowel(_) | Consonant(b'r' | b'h') => 0.4,
         Consonant(_) => 0.9,
     }
 }
