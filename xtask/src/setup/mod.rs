@@ -1,0 +1,137 @@
+//! `cargo xtask setup`: build tools of the system, then models, voice and sample speech; it does only what is missing.
+
+mod peers;
+mod system;
+
+use std::ffi::OsString;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::Result;
+use goobster_models::{Artefact, Cache, FetchOptions, Profile, State, Terminal, ensure, manifest, missing};
+
+pub(crate) use system::build_environment;
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Only tell what is missing; exit code 4 when something is
+    #[arg(long)]
+    check: bool,
+    /// What to install: `small` (English, least memory) or `standard`; both when not said, as the tests use both
+    #[arg(long)]
+    profile: Option<Profile>,
+    /// A folder of packages that were downloaded by hand
+    #[arg(long, value_name = "FOLDER")]
+    from: Option<PathBuf>,
+    /// Also the programs that the measurements compare with
+    #[arg(long)]
+    peers: bool,
+}
+
+/// Set-up is incomplete: exit code 4.
+#[derive(Debug)]
+pub(crate) struct SetupMissing(pub(crate) String);
+
+impl fmt::Display for SetupMissing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for SetupMissing {}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let began = Instant::now();
+    let cache = Cache::locate()?;
+    let wanted = wanted(arguments.profile);
+    if !arguments.check {
+        system::install(&cache)?;
+        let options = FetchOptions {
+            from: arguments.from.clone(),
+            ..FetchOptions::default()
+        };
+        ensure(&cache, &wanted, &options, &mut Terminal::default())?;
+        if arguments.peers {
+            peers::install(&cache)?;
+        }
+    }
+    table(&cache, &wanted);
+    if arguments.check {
+        let lacking = lacking(&cache, &wanted);
+        if !lacking.is_empty() {
+            return Err(SetupMissing(format!(
+                "missing: {}. Type `cargo xtask setup`",
+                lacking.join(", ")
+            ))
+            .into());
+        }
+    }
+    eprintln!("set up in {:.1} s", began.elapsed().as_secs_f64());
+    Ok(())
+}
+
+/// Sets up what the tests and the demonstration need, and says nothing when all of it is there.
+pub(crate) fn whatever_is_missing() -> Result<()> {
+    let cache = Cache::locate()?;
+    let wanted = wanted(None);
+    if lacking(&cache, &wanted).is_empty() {
+        return Ok(());
+    }
+    run(&Arguments {
+        check: false,
+        profile: None,
+        from: None,
+        peers: false,
+    })
+}
+
+fn wanted(profile: Option<Profile>) -> Vec<&'static Artefact> {
+    match profile {
+        Some(profile) => [manifest::of_profile(profile), manifest::speech()].concat(),
+        None => manifest::ALL.to_vec(),
+    }
+}
+
+/// Everything that is not there, by name.
+fn lacking(cache: &Cache, wanted: &[&Artefact]) -> Vec<String> {
+    let tools = system::missing(cache).into_iter().map(|t| t.program.to_owned());
+    tools
+        .chain(missing(cache, wanted).into_iter().map(|a| a.id.to_owned()))
+        .collect()
+}
+
+fn table(cache: &Cache, wanted: &[&Artefact]) {
+    println!(
+        "{:<32} {:>8}  {:<9} {:<18} where",
+        "what", "MB", "state", "licence"
+    );
+    for tool in system::tools(cache) {
+        let place = tool.found.as_ref().map(|p| p.display().to_string());
+        let state = if place.is_some() { "present" } else { "missing" };
+        println!(
+            "{:<32} {:>8}  {state:<9} {:<18} {}",
+            tool.program,
+            "",
+            "",
+            place.unwrap_or_default()
+        );
+    }
+    for artefact in wanted {
+        let state = match cache.state(artefact) {
+            State::Present => "present",
+            State::Missing => "missing",
+            _ => "unchecked",
+        };
+        println!(
+            "{:<32} {:>8.1}  {state:<9} {:<18} {}",
+            artefact.summary,
+            artefact.contents.size() as f64 / 1e6,
+            artefact.licence,
+            cache.path_of(artefact).display()
+        );
+    }
+}
+
+/// A variable of the environment.
+pub(crate) type Variable = (&'static str, OsString);

@@ -1,0 +1,238 @@
+//! The tools that building needs beyond Rust and gcc: a C++ compiler, make, cmake.
+//!
+//! As root, or with sudo that asks for no password, the package manager installs them. Otherwise cmake comes from PyPI (with
+//! ninja in make's place) into the cache folder; a C++ compiler does not exist there, so the exact command is told.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use goobster_models::Cache;
+
+use super::{SetupMissing, Variable};
+use crate::shell;
+
+/// cmake and ninja as PyPI has them.
+const PYPI_TOOLS: [&str; 2] = ["cmake==4.4.4", "ninja==1.13.2"];
+
+/// A program that building needs.
+#[derive(Debug, Clone)]
+pub(super) struct Tool {
+    /// What is looked for.
+    pub(super) program: &'static str,
+    /// Debian's package.
+    package: &'static str,
+    /// Where it is.
+    pub(super) found: Option<PathBuf>,
+}
+
+/// The tools, and where they are.
+pub(super) fn tools(cache: &Cache) -> Vec<Tool> {
+    let own = cached_tools(cache);
+    let mut tools = vec![
+        Tool {
+            program: "g++",
+            package: "g++",
+            found: shell::which("g++").or_else(|| shell::which("c++")),
+        },
+        Tool {
+            program: "cmake",
+            package: "cmake",
+            found: shell::which("cmake").or_else(|| own.as_ref().map(|t| t.cmake.clone())),
+        },
+    ];
+    // Our cmake drives our ninja; make is then not needed.
+    let make = shell::which("make").or_else(|| {
+        if using_own(cache) {
+            own.map(|t| t.ninja)
+        } else {
+            None
+        }
+    });
+    tools.push(Tool {
+        program: "make",
+        package: "make",
+        found: make,
+    });
+    tools
+}
+
+/// The tools that are not there.
+pub(super) fn missing(cache: &Cache) -> Vec<Tool> {
+    tools(cache).into_iter().filter(|t| t.found.is_none()).collect()
+}
+
+/// Installs what is missing, or says what to type.
+pub(super) fn install(cache: &Cache) -> Result<()> {
+    let lacking = missing(cache);
+    if lacking.is_empty() {
+        return Ok(());
+    }
+    let packages: Vec<&str> = lacking.iter().map(|t| t.package).collect();
+    if shell::which("apt-get").is_some()
+        && let Some(prefix) = privilege()
+    {
+        return apt(prefix, &packages);
+    }
+    if lacking.iter().all(|t| t.program != "g++") {
+        return from_pypi(cache);
+    }
+    Err(SetupMissing(format!(
+        "{} must be installed, and this user may not. Type:\n\n    {}\n\nthen `cargo xtask setup` again",
+        packages.join(", "),
+        advice(&packages)
+    ))
+    .into())
+}
+
+/// What to put before a command so that it runs as root: nothing, or sudo; `None` when neither works.
+fn privilege() -> Option<&'static [&'static str]> {
+    let root = shell::output(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
+    if root {
+        Some(&[])
+    } else if shell::succeeds(Command::new("sudo").args(["-n", "true"])) {
+        Some(&["sudo", "-n"])
+    } else {
+        None
+    }
+}
+
+fn apt(prefix: &[&str], packages: &[&str]) -> Result<()> {
+    let run = |words: &[&str]| {
+        let all: Vec<&str> = prefix.iter().chain(words).copied().collect();
+        let Some((program, arguments)) = all.split_first() else {
+            return Ok(());
+        };
+        let mut command = Command::new(program);
+        command.args(arguments);
+        if prefix.is_empty() {
+            command.env("DEBIAN_FRONTEND", "noninteractive");
+        }
+        shell::run(&mut command)
+    };
+    let install: Vec<&str> = ["apt-get", "install", "-y", "-qq", "--no-install-recommends"]
+        .iter()
+        .chain(packages)
+        .copied()
+        .collect();
+    run(&["apt-get", "update", "-qq"]).context("the package lists could not be read")?;
+    run(&install).with_context(|| format!("type yourself: {}", advice(packages)))
+}
+
+/// The command a person types.
+fn advice(packages: &[&str]) -> String {
+    let list = packages.join(" ");
+    if shell::which("apt-get").is_some() {
+        format!("sudo apt-get install --no-install-recommends {list}")
+    } else if shell::which("dnf").is_some() {
+        format!("sudo dnf install {}", list.replace("g++", "gcc-c++"))
+    } else if shell::which("pacman").is_some() {
+        format!("sudo pacman -S {}", list.replace("g++", "gcc"))
+    } else if shell::which("brew").is_some() {
+        "xcode-select --install; brew install cmake".to_owned()
+    } else {
+        format!("(your package manager) install {list}")
+    }
+}
+
+fn from_pypi(cache: &Cache) -> Result<()> {
+    let folder = tools_folder(cache);
+    std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    eprintln!(
+        "no right to install system packages: cmake and ninja go into {}",
+        folder.display()
+    );
+    let mut pip = Command::new("python3");
+    pip.args([
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--upgrade",
+        "--only-binary=:all:",
+        "--target",
+    ])
+    .arg(&folder)
+    .args(PYPI_TOOLS);
+    shell::run(&mut pip)?;
+    eprintln!("builds started by `cargo xtask` use them; for plain cargo, type once a shell:");
+    for (name, value) in build_environment() {
+        eprintln!("    export {name}={:?}", value.to_string_lossy());
+    }
+    Ok(())
+}
+
+struct CachedTools {
+    cmake: PathBuf,
+    ninja: PathBuf,
+}
+
+fn tools_folder(cache: &Cache) -> PathBuf {
+    cache.root().join("build-tools")
+}
+
+fn cached_tools(cache: &Cache) -> Option<CachedTools> {
+    let folder = tools_folder(cache);
+    let found = CachedTools {
+        cmake: folder.join("cmake/data/bin/cmake"),
+        ninja: folder.join("bin/ninja"),
+    };
+    (found.cmake.is_file() && found.ninja.is_file()).then_some(found)
+}
+
+/// The system's tools come first; ours only where one is missing.
+fn using_own(cache: &Cache) -> bool {
+    (shell::which("cmake").is_none() || shell::which("make").is_none()) && cached_tools(cache).is_some()
+}
+
+/// What builds need in their environment to find the tools in the cache; empty when the system has its own.
+pub(crate) fn build_environment() -> Vec<Variable> {
+    let Ok(cache) = Cache::locate() else {
+        return Vec::new();
+    };
+    if !using_own(&cache) {
+        return Vec::new();
+    }
+    let Some(tools) = cached_tools(&cache) else {
+        return Vec::new();
+    };
+    let mut path: Vec<PathBuf> = std::env::var_os("PATH")
+        .map(|p| std::env::split_paths(&p).collect())
+        .unwrap_or_default();
+    path.extend(tools.ninja.parent().map(PathBuf::from));
+    let mut variables: Vec<Variable> = vec![
+        ("CMAKE", tools.cmake.into_os_string()),
+        ("CMAKE_GENERATOR", "Ninja".into()),
+    ];
+    variables.extend(std::env::join_paths(path).ok().map(|p| ("PATH", p)));
+    variables
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tools_in_the_cache_need_both_programs() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = Cache::at(dir.path());
+        assert!(cached_tools(&cache).is_none());
+        for file in ["cmake/data/bin/cmake", "bin/ninja"] {
+            assert!(cached_tools(&cache).is_none());
+            let file = tools_folder(&cache).join(file);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, b"").unwrap();
+        }
+        assert!(cached_tools(&cache).is_some());
+    }
+
+    #[test]
+    fn the_advice_names_every_package() {
+        let said = advice(&["g++", "cmake"]);
+        assert!(
+            said.contains("cmake")
+                && (said.contains("g++") || said.contains("gcc") || said.contains("xcode")),
+            "{said}"
+        );
+    }
+}

@@ -1,0 +1,74 @@
+//! `cargo xtask test`: every test, by nextest where it is installed, and the documentation's examples always.
+
+use anyhow::{Result, bail};
+
+use crate::{metadata, setup, shell};
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// One crate alone, as `goobster-audio` or `audio`
+    #[arg(value_name = "CRATE")]
+    package: Option<String>,
+    /// Passed on to the test runner
+    #[arg(last = true)]
+    passed: Vec<String>,
+}
+
+impl Arguments {
+    /// All crates, nothing passed on.
+    pub(crate) fn everything() -> Self {
+        Self {
+            package: None,
+            passed: Vec::new(),
+        }
+    }
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    setup::whatever_is_missing()?;
+    let packages = metadata::workspace()?;
+    let package = match &arguments.package {
+        Some(name) => {
+            let found = packages
+                .iter()
+                .find(|p| p.name == *name || p.name == format!("goobster-{name}"));
+            let Some(found) = found else {
+                let names: Vec<_> = packages.iter().map(|p| p.name.as_str()).collect();
+                bail!("no crate {name:?} here; there are {}", names.join(", "));
+            };
+            Some(found)
+        }
+        None => None,
+    };
+    let scope: Vec<&str> = package.map_or(vec!["--workspace"], |p| vec!["-p", p.name.as_str()]);
+    if !shell::succeeds(shell::cargo().args(["nextest", "--version"])) {
+        // cargo's own runner does the examples in the same go.
+        eprintln!("cargo-nextest is not installed; using cargo test");
+        return shell::run(
+            shell::cargo()
+                .arg("test")
+                .args(&scope)
+                .args(passed_on(&arguments.passed)),
+        );
+    }
+    let mut nextest = shell::cargo();
+    nextest.args(["nextest", "run", "--no-tests=pass"]).args(&scope);
+    if std::env::var_os("CI").is_some() {
+        nextest.args(["--profile", "ci"]);
+    }
+    shell::run(nextest.args(&arguments.passed))?;
+    if package.is_some_and(|p| !p.has_library) {
+        return Ok(());
+    }
+    shell::run(shell::cargo().args(["test", "--doc"]).args(&scope))
+}
+
+/// cargo test wants filters and switches for the test program after two dashes.
+fn passed_on(passed: &[String]) -> Vec<String> {
+    if passed.is_empty() {
+        return Vec::new();
+    }
+    let mut out = vec!["--".to_owned()];
+    out.extend_from_slice(passed);
+    out
+}
