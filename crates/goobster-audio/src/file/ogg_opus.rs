@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::decode::{MAX_GAP, Pcm, Step};
 use super::info::{Damage, FileInfo, Length};
 use super::opus_head::{OpusHead, OpusToMono, USUAL_DURATION_48K, packet_duration_48k};
-use super::pages::{HEADER_LEN, Next, Page, PageHeader, PageReader, TAIL};
+use super::pages::{HEADER_LEN, NO_GRANULE, Next, Page, PageHeader, PageReader, TAIL};
 use super::source::Source;
 use crate::error::AudioError;
 use crate::frame::SAMPLE_RATE;
@@ -17,8 +17,6 @@ use crate::resample::MAX_CHANNELS;
 
 /// The rate that positions are counted in, in Hz.
 const GRANULE_RATE: u64 = 48_000;
-/// "No packet ends on this page".
-const NO_GRANULE: u64 = u64::MAX;
 /// A position may differ from the sum of packets by this much (2.5 ms) before it counts as a gap.
 const TOLERANCE: u64 = 120;
 

@@ -5,7 +5,7 @@
 
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 
-use ogg::reading::{BasePacketReader, PageParser};
+use ogg::reading::{BasePacketReader, OggPage, PageParser};
 
 use super::contain::contained;
 
@@ -15,6 +15,8 @@ pub(super) const CAPTURE: &[u8; 4] = b"OggS";
 pub(super) const HEADER_LEN: usize = 27;
 /// How far from the end of a file its last page is looked for: two pages of the largest size.
 pub(super) const TAIL: usize = 2 * 65_307;
+/// The position of a page on which no packet ends.
+pub(super) const NO_GRANULE: u64 = u64::MAX;
 /// Pages that one packet may span. A comment header with a large cover picture takes about 160 pages (10 MB).
 const MAX_PAGES_A_PACKET: u32 = 512;
 /// Damaged pages that are searched from within; after as many, the reader steps over each whole, so that a file
@@ -118,91 +120,115 @@ impl<R: Read + Seek> PageReader<R> {
                 return Ok(Next::End);
             }
             let start = self.at;
-            let mut fixed = [0u8; HEADER_LEN];
-            if self.read_all(&mut fixed)? < HEADER_LEN {
+            let Some(raw) = self.read_raw()? else {
                 return Ok(Next::Cut(Vec::new()));
-            }
-            let Some(header) = PageHeader::parse(&fixed) else {
+            };
+            let Some(header) = PageHeader::parse(&raw.fixed) else {
                 self.rescan(start)?;
                 continue;
             };
-            let Ok((mut parser, segments)) = PageParser::new(fixed) else {
-                self.rescan(start)?;
-                continue;
-            };
-            let mut table = vec![0u8; segments];
-            if self.read_all(&mut table)? < segments {
-                return Ok(Next::Cut(Vec::new()));
-            }
-            let mut body = vec![0u8; parser.parse_segments(table.clone())];
-            let present = self.read_all(&mut body)?;
-            if present < body.len() {
-                body.truncate(present);
+            let ours = self.serial == Some(header.serial) && !header.first;
+            if raw.missing > 0 {
                 // A page whose length is damaged looks the same as one that is cut off, so look inside it.
-                if body.windows(CAPTURE.len()).any(|window| window == CAPTURE) {
+                if raw.body.windows(CAPTURE.len()).any(|window| window == CAPTURE) {
                     self.rescan(start)?;
                     continue;
                 }
-                let ours = self.serial == Some(header.serial) && !header.first;
-                return Ok(Next::Cut(if ours {
-                    whole_packets(&table, &body, &fixed)
-                } else {
-                    Vec::new()
-                }));
+                return Ok(Next::Cut(if ours { raw.whole_packets() } else { Vec::new() }));
             }
-            let Ok(page) = parser.parse_packet_data(body) else {
-                self.rescan(start)?;
-                continue;
+            let Some(page) = raw.parse() else {
+                // A changed byte in a packet costs that packet, not the second of sound that a page may hold. That the
+                // next page follows directly shows that the lengths are right.
+                if !ours || !self.at_capture_or_end()? {
+                    self.rescan(start)?;
+                    continue;
+                }
+                self.restart();
+                self.sequence = self.sequence.map(|last| last.wrapping_add(1));
+                let header = PageHeader {
+                    granule: NO_GRANULE,
+                    ..header
+                };
+                return Ok(Next::Page(Page {
+                    header,
+                    packets: raw.whole_packets(),
+                    after_damage: true,
+                }));
             };
             if header.first {
                 // Another stream begins; whether to follow it is for the caller to say.
                 let mut alone = BasePacketReader::new();
-                let packets = match contained(|| alone.push_page(page).map(|()| alone.read_packet())) {
-                    Ok(Ok(Some(packet))) => vec![packet.data],
-                    _ => Vec::new(),
+                let packet = contained(|| alone.push_page(page).map(|()| alone.read_packet()));
+                let packets = if let Ok(Ok(Some(packet))) = packet {
+                    vec![packet.data]
+                } else {
+                    Vec::new()
                 };
-                let after_damage = std::mem::take(&mut self.after_damage);
-                return Ok(Next::Page(Page {
-                    header,
-                    packets,
-                    after_damage,
-                }));
+                return Ok(Next::Page(self.page(header, packets)));
             }
-            if self.serial != Some(header.serial) {
-                continue;
+            if ours {
+                self.join(header, page);
+                let packets = self.drain();
+                self.open_pages = if packets.is_empty() {
+                    self.open_pages + 1
+                } else {
+                    0
+                };
+                if self.open_pages > MAX_PAGES_A_PACKET {
+                    self.restart();
+                    self.after_damage = true;
+                }
+                return Ok(Next::Page(self.page(header, packets)));
             }
-            if self
-                .sequence
-                .is_some_and(|last| last.wrapping_add(1) != header.sequence)
-            {
-                // A page is missing: what began on it cannot be completed.
-                self.restart();
-                self.after_damage = true;
-            }
-            self.sequence = Some(header.sequence);
-            // Inconsistent lacing panics or is refused; either way the joiner starts afresh.
-            if !matches!(contained(|| self.packets.push_page(page)), Ok(Ok(()))) {
-                self.restart();
-                self.after_damage = true;
-                continue;
-            }
-            let packets = self.drain();
-            self.open_pages = if packets.is_empty() {
-                self.open_pages + 1
-            } else {
-                0
-            };
-            if self.open_pages > MAX_PAGES_A_PACKET {
-                self.restart();
-                self.after_damage = true;
-            }
-            let after_damage = std::mem::take(&mut self.after_damage);
-            return Ok(Next::Page(Page {
-                header,
-                packets,
-                after_damage,
-            }));
         }
+    }
+
+    fn page(&mut self, header: PageHeader, packets: Vec<Vec<u8>>) -> Page {
+        Page {
+            header,
+            packets,
+            after_damage: std::mem::take(&mut self.after_damage),
+        }
+    }
+
+    /// Hands a page to the joiner.
+    fn join(&mut self, header: PageHeader, page: OggPage) {
+        if self
+            .sequence
+            .is_some_and(|last| last.wrapping_add(1) != header.sequence)
+        {
+            // A page is missing: what began on it cannot be completed.
+            self.restart();
+            self.after_damage = true;
+        }
+        self.sequence = Some(header.sequence);
+        // Inconsistent lacing panics or is refused; either way the joiner starts afresh.
+        if !matches!(contained(|| self.packets.push_page(page)), Ok(Ok(()))) {
+            self.restart();
+            self.after_damage = true;
+        }
+    }
+
+    /// The bytes of the page that begins here; `None` when the file ends before its body.
+    fn read_raw(&mut self) -> io::Result<Option<RawPage>> {
+        let mut fixed = [0u8; HEADER_LEN];
+        if self.read_all(&mut fixed)? < HEADER_LEN {
+            return Ok(None);
+        }
+        let mut table = vec![0u8; usize::from(fixed[HEADER_LEN - 1])];
+        if self.read_all(&mut table)? < table.len() {
+            return Ok(None);
+        }
+        let mut body = vec![0u8; table.iter().map(|lace| usize::from(*lace)).sum()];
+        let present = self.read_all(&mut body)?;
+        let missing = body.len() - present;
+        body.truncate(present);
+        Ok(Some(RawPage {
+            fixed,
+            table,
+            body,
+            missing,
+        }))
     }
 
     fn drain(&mut self) -> Vec<Vec<u8>> {
@@ -262,6 +288,12 @@ impl<R: Read + Seek> PageReader<R> {
         }
     }
 
+    fn at_capture_or_end(&mut self) -> io::Result<bool> {
+        let next = self.input.fill_buf()?;
+        let seen = next.len().min(CAPTURE.len());
+        Ok(next[..seen] == CAPTURE[..seen])
+    }
+
     /// After a damaged page: look for the next one inside it, as its length may be what is damaged.
     fn rescan(&mut self, start: u64) -> io::Result<()> {
         self.after_damage = true;
@@ -292,24 +324,43 @@ impl<R: Read + Seek> PageReader<R> {
     }
 }
 
-/// The packets that lie entirely within the part of a page that is there. Its checksum cannot be verified, but every
-/// packet is checked again when it is decoded.
-fn whole_packets(table: &[u8], body: &[u8], fixed: &[u8; HEADER_LEN]) -> Vec<Vec<u8>> {
-    let mut packets = Vec::new();
-    // The first packet may have begun on the page before.
-    let mut skip = fixed[5] & 1 != 0;
-    let (mut start, mut end) = (0, 0);
-    for lace in table {
-        end += usize::from(*lace);
-        if *lace < 255 {
-            match body.get(start..end) {
-                Some(packet) if !skip => packets.push(packet.to_vec()),
-                Some(_) => {}
-                None => break,
-            }
-            skip = false;
-            start = end;
-        }
+/// A page as it stands in the file, unchecked.
+struct RawPage {
+    fixed: [u8; HEADER_LEN],
+    /// How many bytes each segment of the body has.
+    table: Vec<u8>,
+    body: Vec<u8>,
+    /// Bytes of the body that the file ends before.
+    missing: usize,
+}
+
+impl RawPage {
+    /// The page, if its checksum is right.
+    fn parse(&self) -> Option<OggPage> {
+        let (mut parser, _) = PageParser::new(self.fixed).ok()?;
+        parser.parse_segments(self.table.clone());
+        parser.parse_packet_data(self.body.clone()).ok()
     }
-    packets
+
+    /// The packets that lie entirely within the part of the page that is there. Its checksum is not verified, but every
+    /// packet is checked again when it is decoded.
+    fn whole_packets(&self) -> Vec<Vec<u8>> {
+        let mut packets = Vec::new();
+        // The first packet may have begun on the page before.
+        let mut skip = self.fixed[5] & 1 != 0;
+        let (mut start, mut end) = (0, 0);
+        for lace in &self.table {
+            end += usize::from(*lace);
+            if *lace < 255 {
+                match self.body.get(start..end) {
+                    Some(packet) if !skip => packets.push(packet.to_vec()),
+                    Some(_) => {}
+                    None => break,
+                }
+                skip = false;
+                start = end;
+            }
+        }
+        packets
+    }
 }

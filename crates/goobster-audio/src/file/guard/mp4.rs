@@ -16,8 +16,14 @@ struct BoxHeader {
     end: u64,
 }
 
+/// Sample sizes that are mended before a file counts as hostile.
+const MAX_MENDED: usize = 64;
+/// Tables are read in pieces of this many bytes.
+const PIECE: u64 = 1 << 16;
+
 #[derive(Default)]
 struct Walk {
+    mended: usize,
     boxes: usize,
     clear_audio: bool,
     encrypted: Option<String>,
@@ -134,9 +140,16 @@ impl Walk {
             b"co64" | b"stts" | b"ctts" => check_table(source, outer, 4, 8),
             b"stsc" => check_table(source, outer, 4, 12),
             b"stsz" => match bytes_at::<4>(source, outer.body + 4)? {
-                Some([0, 0, 0, 0]) => check_table(source, outer, 8, 4),
-                _ => Ok(()),
+                Some([0, 0, 0, 0]) => {
+                    check_table(source, outer, 8, 4)?;
+                    self.check_sample_sizes(source, outer.body + 12, outer.end, 4)
+                }
+                Some(size) => check_default_size(source, size),
+                None => Ok(()),
             },
+            b"trun" => self.track_run(source, outer),
+            b"trex" => check_default_size_at(source, outer.body + 16),
+            b"tfhd" => track_fragment(source, outer),
             _ if depth > 0 && is_tag(outer.kind) => self.children(source, outer, outer.body, depth),
             _ => Ok(()),
         }
@@ -156,6 +169,62 @@ impl Walk {
             };
             self.visit(source, inner, depth + 1)?;
             at = inner.end;
+        }
+        Ok(())
+    }
+
+    /// Entries of `width` bytes from `at`, each beginning with a sample's size. One that exceeds the file is set to
+    /// zero, so that it costs its own sample.
+    fn check_sample_sizes(
+        &mut self,
+        source: &mut Source,
+        at: u64,
+        end: u64,
+        width: u64,
+    ) -> Result<(), Refusal> {
+        let limit = source.len();
+        let mut bad = Vec::new();
+        let mut at = at;
+        while at + width <= end {
+            let piece = source.peek(at, (end - at).min(PIECE / width * width) as usize)?;
+            if piece.len() < width as usize {
+                break;
+            }
+            for entry in piece.chunks_exact(width as usize) {
+                let value = entry
+                    .first_chunk()
+                    .map_or(0, |size| u64::from(u32::from_be_bytes(*size)));
+                if value > limit {
+                    bad.push(at);
+                    if self.mended + bad.len() > MAX_MENDED {
+                        return Err(Refusal::Limit {
+                            what: "a sample",
+                            value,
+                            limit,
+                        });
+                    }
+                }
+                at += width;
+            }
+        }
+        self.mended += bad.len();
+        for at in bad {
+            source.mend(Patch { at, bytes: [0; 4] });
+        }
+        Ok(())
+    }
+
+    /// The samples of a fragment (ISO/IEC 14496-12, section 8.8.8): which fields each entry has is told by flags.
+    fn track_run(&mut self, source: &mut Source, run: BoxHeader) -> Result<(), Refusal> {
+        let Some(flags) = bytes_at::<4>(source, run.body)?.map(u32::from_be_bytes) else {
+            return Ok(());
+        };
+        let fields = |mask: u32| 4 * u64::from((flags & mask).count_ones());
+        let first = run.body + 8 + fields(0x005);
+        if flags & 0x200 != 0 {
+            // The duration, where there is one, comes before the size.
+            let (before, width) = (fields(0x100), fields(0xf00));
+            self.check_sample_sizes(source, first + before, run.end, width)?;
         }
         Ok(())
     }
@@ -238,6 +307,36 @@ fn audio_entry_children(source: &mut Source, entry: BoxHeader) -> Result<u64, Re
             2 => 28 + 36,
             _ => 28,
         })
+}
+
+/// The default sample size of a fragment (section 8.8.7), after the track's number and optional fields.
+fn track_fragment(source: &mut Source, header: BoxHeader) -> Result<(), Refusal> {
+    let Some(flags) = bytes_at::<4>(source, header.body)?.map(u32::from_be_bytes) else {
+        return Ok(());
+    };
+    if flags & 0x10 == 0 {
+        return Ok(());
+    }
+    let at =
+        header.body + 8 + if flags & 0x1 != 0 { 8 } else { 0 } + 4 * u64::from((flags & 0xa).count_ones());
+    check_default_size_at(source, at)
+}
+
+fn check_default_size_at(source: &mut Source, at: u64) -> Result<(), Refusal> {
+    let size = bytes_at::<4>(source, at)?.unwrap_or_default();
+    check_default_size(source, size)
+}
+
+fn check_default_size(source: &Source, size: [u8; 4]) -> Result<(), Refusal> {
+    let (value, limit) = (u64::from(u32::from_be_bytes(size)), source.len());
+    if value > limit {
+        return Err(Refusal::Limit {
+            what: "a sample",
+            value,
+            limit,
+        });
+    }
+    Ok(())
 }
 
 /// A count at `body + count_at`, then so many entries of `width` bytes: they must fit the box.

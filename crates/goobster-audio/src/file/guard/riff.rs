@@ -4,6 +4,8 @@
 use super::{Ending, Refusal, bytes_at};
 use crate::file::source::{Patch, Source};
 
+/// Data lengths from here on stand for "unknown": SoX writes 0x7ffff000 and up, ffmpeg 0xffffffff.
+const UNKNOWN_FROM: u64 = 0x7fff_f000;
 /// More chunks than any file has.
 const MAX_CHUNKS: usize = 100_000;
 
@@ -17,7 +19,7 @@ pub(super) fn check(source: &mut Source) -> Result<Ending, Refusal> {
         })
     };
     let total = source.len();
-    let mut at = 12;
+    let (mut at, mut block) = (12, 1);
     for _ in 0..MAX_CHUNKS {
         let (Some(id), Some(size)) = (bytes_at::<4>(source, at)?, bytes_at::<4>(source, at + 4)?) else {
             return Ok(Ending::Whole);
@@ -26,8 +28,12 @@ pub(super) fn check(source: &mut Source) -> Result<Ending, Refusal> {
         let end = body + size;
         match &id {
             b"data" if little => {
-                mend_lengths(source, body, size)?;
+                mend_lengths(source, body, size, block)?;
                 return Ok(Ending::Whole);
+            }
+            b"fmt " if little && end <= total => {
+                block =
+                    bytes_at::<2>(source, body + 12)?.map_or(1, |bytes| u64::from(u16::from_le_bytes(bytes)));
             }
             // The sound may be cut off; the chunks around it hold little.
             b"SSND" => {}
@@ -75,18 +81,22 @@ fn check_list(source: &mut Source, body: u64, end: u64) -> Result<(), Refusal> {
 }
 
 /// A data length of 0, or one of those that streaming writers put for "unknown", becomes what is there.
-fn mend_lengths(source: &mut Source, body: u64, size: u64) -> Result<(), Refusal> {
+fn mend_lengths(source: &mut Source, body: u64, size: u64, block: u64) -> Result<(), Refusal> {
     let present = source.len() - body;
-    let unknown = size == 0 || size >= 0x7fff_f000;
-    if unknown && present > 0 && present != size {
-        let real = u32::try_from(present).unwrap_or(u32::MAX - 1);
+    let mut size = size;
+    if (size == 0 || size >= UNKNOWN_FROM) && present > 0 && present != size {
+        size = present.min(u64::from(u32::MAX) - 1);
         source.mend(Patch {
             at: body - 4,
-            bytes: real.to_le_bytes(),
+            bytes: (size as u32).to_le_bytes(),
         });
     }
+    if size > present {
+        // Half a block decodes to noise.
+        source.cut_to(body + present - present % block.max(1));
+    }
     let riff_size = bytes_at::<4>(source, 4)?.map_or(0, u32::from_le_bytes);
-    if u64::from(riff_size) + 8 < body {
+    if u64::from(riff_size) + 8 < body + size {
         source.mend(Patch {
             at: 4,
             bytes: u32::MAX.to_le_bytes(),

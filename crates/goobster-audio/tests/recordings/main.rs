@@ -1,0 +1,8 @@
+//! Recordings as users have them: every format, damaged ones, and ones made to harm.
+#![allow(clippy::unwrap_used)] // The helpers of a test are tests too.
+
+mod damage;
+mod formats;
+mod hostile;
+mod largest;
+mod making;
