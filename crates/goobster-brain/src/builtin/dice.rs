@@ -33,30 +33,13 @@ pub(super) fn answer(words: &Words, seed: u64) -> Option<String> {
     {
         return None;
     }
-    let (count, sides) = match die {
-        Some((at, (count, sides))) => (count.or_else(|| count_before(words.list(), at)), sides),
-        None => {
-            let at = words
-                .list()
-                .iter()
-                .position(|w| matches!(w.as_str(), "dice" | "die"))?;
-            let list = words.list();
-            let sided = list
-                .iter()
-                .position(|w| w.starts_with("side") || w.ends_with("sided"));
-            let sides = sided
-                .and_then(|at| count_before(list, at))
-                .map_or(6, |n| n as u32);
-            let count = count_before(list, at)
-                .or_else(|| sided.and_then(|_| numbers(list).first().map(|n| *n as usize)));
-            let plural = list.get(at).is_some_and(|w| w == "dice") && count.is_none() && sided.is_none();
-            (
-                count
-                    .or(plural.then_some(1))
-                    .filter(|n| *n as u32 != sides || sided.is_none()),
-                sides,
-            )
-        }
+    let (count, sides) = if let Some((at, (count, sides))) = die {
+        (
+            count.or_else(|| number_before(words.list(), at).map(|(count, _)| count)),
+            sides,
+        )
+    } else {
+        plain_dice(words.list())?
     };
     let count = count.unwrap_or(1);
     if count == 0 || count > MOST_DICE || !(2..=MOST_SIDES).contains(&sides) {
@@ -86,11 +69,24 @@ fn die(word: &str) -> Option<(Option<usize>, u32)> {
     }
 }
 
-/// The number that ends right before `at`.
-fn count_before(words: &[String], at: usize) -> Option<usize> {
+/// "Three dice", "a twenty-sided die", "two ten-sided dice": how many, and how many sides.
+fn plain_dice(words: &[String]) -> Option<(Option<usize>, u32)> {
+    let dice = words
+        .iter()
+        .position(|word| matches!(word.as_str(), "dice" | "die"))?;
+    let sided = words.iter().position(|word| word == "sided");
+    let Some((at, (sides, used))) = sided.and_then(|at| Some((at, number_before(words, at)?))) else {
+        return Some((number_before(words, dice).map(|(count, _)| count), 6));
+    };
+    let count = number_before(words, at - used).map(|(count, _)| count);
+    Some((count, u32::try_from(sides).unwrap_or(u32::MAX)))
+}
+
+/// The number that ends right before `at`, and how many words it takes.
+fn number_before(words: &[String], at: usize) -> Option<(usize, usize)> {
     (1..=at.min(3)).rev().find_map(|back| {
         let (value, used) = number(&words[at - back..at])?;
-        (used == back).then_some(value as usize)
+        (used == back).then_some((value as usize, used))
     })
 }
 

@@ -359,7 +359,7 @@ async fn abort_and_dropping_the_stream_close_the_connection() {
         )])
         .await;
         let mut config = config(&server.url);
-        config.idle = Duration::from_secs(60);
+        config.idle = Duration::from_mins(1);
         let request = request();
         let abort = request.abort.clone();
         let mut stream = OpenAiChat::new(config).unwrap().respond(request).await.unwrap();

@@ -1,9 +1,13 @@
-//! Being called by name, though a recognisers spells an unknown name in its own ways: "Gobster", "Goop stir",
+//! Being called by name, though a recogniser spells an unknown name in its own ways: "Gobster", "Goop stir",
 //! "Booster".
 //!
 //! Windows of one to three words are compared with the name by sound (see [`phonetic`]). A near match counts
 //! anywhere. A far one ("Ghoster", "Booster": real words or close to them) counts only where one calls somebody:
 //! alone, after "hey", or set off by a comma or the end at the start or end of what was said.
+//!
+//! Measured for "Goobster": of the 104,334 words of Debian's American English list none is near and 52 are far
+//! (0.05 %: "lobster", "gesture"); of 500,000 random pairs of short words 8 are near ("coup stir"); in 12,859
+//! sentences of English documentation it is never called.
 
 mod phonetic;
 #[cfg(test)]
