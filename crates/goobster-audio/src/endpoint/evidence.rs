@@ -30,6 +30,13 @@ impl Evidence {
             self.voiced.as_secs_f32() / self.span.as_secs_f32()
         }
     }
+
+    /// Whether this is more likely a sound than speech, for a recogniser that then asks for more before it believes
+    /// its own words. Short and unsure: of 14 recordings of speech no utterance was (all had a mean of 0.81 or more),
+    /// of the 6 false ones that 10 minutes of faint pulsed tones gave with Silero, 5 were.
+    pub fn is_doubtful(&self) -> bool {
+        self.voiced < Duration::from_millis(600) && self.mean_probability < 0.75
+    }
 }
 
 /// Running sums over the windows of an utterance.
@@ -64,6 +71,10 @@ impl Tally {
             }
         }
         self
+    }
+
+    pub(super) fn windows(&self) -> u64 {
+        u64::from(self.windows)
     }
 
     pub(super) fn voiced(&self) -> u64 {
@@ -114,6 +125,26 @@ mod tests {
             "only voiced windows count: {}",
             evidence.level_db
         );
+    }
+
+    #[test]
+    fn only_the_short_and_unsure_is_doubtful() {
+        let of = |probability: f32, windows: usize| {
+            let mut tally = Tally::default();
+            for _ in 0..windows {
+                tally.add(
+                    WindowHeard {
+                        probability,
+                        power: 0.01,
+                    },
+                    true,
+                );
+            }
+            tally.evidence(512)
+        };
+        assert!(of(0.6, 10).is_doubtful());
+        assert!(!of(0.9, 10).is_doubtful(), "a short word, clearly said");
+        assert!(!of(0.6, 60).is_doubtful(), "a long mumble");
     }
 
     #[test]

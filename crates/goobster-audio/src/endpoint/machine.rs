@@ -172,7 +172,9 @@ impl Endpointer {
         turn.add(heard, voiced, end);
         self.recent.push(heard, voiced);
         let limits = &self.limits;
-        self.state = if turn.so_far.voiced() * limits.window >= limits.onset {
+        // At least half of it must be voiced: clicks and pulses close to each other do not add up to a voice.
+        let dense = turn.so_far.voiced() * 2 >= turn.so_far.windows();
+        self.state = if dense && turn.so_far.voiced() * limits.window >= limits.onset {
             decisions.push(EndpointEvent::Started {
                 from: turn.from,
                 at: turn.start,

@@ -103,3 +103,6 @@ impl IntoIterator for Decisions {
         self.events.into_iter().flatten()
     }
 }
+
+#[cfg(test)]
+mod tests;

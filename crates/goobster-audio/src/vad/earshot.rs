@@ -7,7 +7,7 @@ use super::{VoiceDetector, sane};
 /// Samples a window: 16 ms.
 const WINDOW: usize = 256;
 
-/// Voice activity by `earshot`: pure Rust, no model file, about 7 µs for each window of 16 ms.
+/// Voice activity by `earshot`: pure Rust, no model file, about 8 µs for each window of 16 ms.
 ///
 /// It hears music as speech; where that matters, use [`SileroDetector`](super::SileroDetector).
 pub struct EarshotDetector {

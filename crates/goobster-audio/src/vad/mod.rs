@@ -1,8 +1,8 @@
 //! Voice activity: how likely it is that a short window of sound holds speech.
 //!
 //! Two detectors share one trait. [`SileroDetector`] is the standard: it tells music and tones from speech.
-//! [`EarshotDetector`] costs half as much and needs no model file, but takes music for speech. An energy gate is not
-//! offered: in white noise 3 dB under the voice it calls every window speech.
+//! [`EarshotDetector`] costs about the same and needs no model file, but takes music for speech. An energy gate is not
+//! offered: in white noise 3 dB under the voice it calls every window speech. Figures are in `docs/hearing.md`.
 
 mod earshot;
 pub mod silero;

@@ -26,7 +26,7 @@ const CONTEXT: usize = 64;
 /// Context, window, and the mirrored end.
 const INPUT: usize = CONTEXT + WINDOW + CONTEXT;
 
-/// Voice activity by Silero. The weights are shared, the state is about 30 kB a speaker.
+/// Voice activity by Silero. The weights are shared, the state is about 20 kB a speaker.
 pub struct SileroDetector {
     weights: Arc<SileroWeights>,
     engine: Engine,
