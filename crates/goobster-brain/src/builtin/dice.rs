@@ -74,8 +74,8 @@ fn plain_dice(words: &[String]) -> Option<(Option<usize>, u32)> {
     let dice = words
         .iter()
         .position(|word| matches!(word.as_str(), "dice" | "die"))?;
-    let sided = words.iter().position(|word| word == "sided");
-    let Some((at, (sides, used))) = sided.and_then(|at| Some((at, number_before(words, at)?))) else {
+    let marker = words.iter().position(|word| word == "sided");
+    let Some((at, (sides, used))) = marker.and_then(|at| Some((at, number_before(words, at)?))) else {
         return Some((number_before(words, dice).map(|(count, _)| count), 6));
     };
     let count = number_before(words, at - used).map(|(count, _)| count);
