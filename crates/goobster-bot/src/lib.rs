@@ -1,1 +1,11 @@
-//! The goobster binary: a voice assistant for Discord that runs offline.
+//! The `goobster` binary as a library: it alone composes the crates.
+//!
+//! - [`cli`]: the commands, their exit codes, and what they print.
+//! - [`config`]: defaults, file, environment and flags become one [`config::Config`].
+//! - [`engines`]: the profile's recogniser, voices and voice activity detector, made from the cache.
+//! - [`converse`]: the conversation on real audio: listeners, decodes, turns and playout in one event loop.
+
+pub mod cli;
+pub mod config;
+pub mod converse;
+pub mod engines;

@@ -9,14 +9,19 @@ use super::{Caption, CaptionKind};
 /// Names are cut here: a name of a megabyte must not fill the screen.
 const NAME_CHARS: usize = 64;
 
-/// The speaker's name, on one line, bounded, never empty.
-pub(super) fn name(caption: &Caption) -> String {
+/// The speaker's name, on one line and bounded; `None` for speech whose speaker has no name (a transcribed file).
+pub(super) fn name(caption: &Caption) -> Option<String> {
     let name: String = one_line(&caption.speaker).chars().take(NAME_CHARS).collect();
     match (name.is_empty(), caption.kind) {
-        (false, _) => name,
-        (true, CaptionKind::Reply) => "Goobster".to_owned(),
-        (true, CaptionKind::Speech) => "Unknown".to_owned(),
+        (false, _) => Some(name),
+        (true, CaptionKind::Reply) => Some("Goobster".to_owned()),
+        (true, CaptionKind::Speech) => None,
     }
+}
+
+/// The name as it leads a line: `Ada: `, or nothing.
+pub(super) fn lead(caption: &Caption) -> String {
+    name(caption).map_or_else(String::new, |name| format!("{name}: "))
 }
 
 /// Writes a caption as SubRip cues numbered from `number + 1`; returns the last number used.
@@ -24,8 +29,7 @@ pub(super) fn name(caption: &Caption) -> String {
 /// SubRip has no escapes: what players would take for an arrow, a tag or a style override is replaced by its
 /// typographic twin.
 pub(super) fn subrip(sink: &mut impl Write, caption: &Caption, mut number: u64) -> io::Result<u64> {
-    let lead = format!("{}: ", name(caption));
-    for Cue { start, end, lines } in cues(caption, &lead) {
+    for Cue { start, end, lines } in cues(caption, &lead(caption)) {
         number += 1;
         let (start, end) = (Stamp(start, StampStyle::SubRip), Stamp(end, StampStyle::SubRip));
         write!(sink, "{number}\n{start} --> {end}\n")?;
@@ -52,10 +56,10 @@ fn plain(line: &str) -> String {
 /// Writes a caption as WebVTT cues, each with its speaker as a voice tag.
 /// (W3C, WebVTT: The Web Video Text Tracks Format, section 4.2.2: cue text escapes `&`, `<` and `>`.)
 pub(super) fn webvtt(sink: &mut impl Write, caption: &Caption) -> io::Result<()> {
-    let name = escaped(&name(caption));
+    let voice = name(caption).map_or_else(String::new, |name| format!("<v {}>", escaped(&name)));
     for Cue { start, end, lines } in cues(caption, "") {
         let (start, end) = (Stamp(start, StampStyle::WebVtt), Stamp(end, StampStyle::WebVtt));
-        write!(sink, "{start} --> {end}\n<v {name}>")?;
+        write!(sink, "{start} --> {end}\n{voice}")?;
         for line in lines {
             writeln!(sink, "{}", escaped(&line))?;
         }

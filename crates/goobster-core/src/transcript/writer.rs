@@ -86,7 +86,7 @@ impl<W: Write> CaptionWriter<W> {
         match self.format {
             CaptionFormat::Text => {
                 let at = Stamp(caption.start, StampStyle::Seconds);
-                writeln!(self.sink, "[{at}] {}: {text}", subtitle::name(caption))?;
+                writeln!(self.sink, "[{at}] {}{text}", subtitle::lead(caption))?;
                 self.written += 1;
             }
             CaptionFormat::SubRip => self.written = subtitle::subrip(&mut self.sink, caption, self.written)?,

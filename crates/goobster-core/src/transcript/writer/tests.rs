@@ -98,10 +98,11 @@ fn a_hostile_name_cannot_end_a_cue_or_open_a_tag() {
 }
 
 #[test]
-fn nobody_and_nan_are_written_as_something_readable() {
+fn a_speaker_without_a_name_has_no_tag_and_nan_is_no_confidence() {
     let mut nobody = caption(" \n", 0, 5, "hello");
     nobody.confidence = f32::NAN;
-    assert!(file(CaptionFormat::WebVtt, std::slice::from_ref(&nobody)).contains("<v Unknown>"));
+    assert!(!file(CaptionFormat::WebVtt, std::slice::from_ref(&nobody)).contains("<v"));
+    assert_eq!(file(CaptionFormat::Text, std::slice::from_ref(&nobody)), "[00:00:00] hello\n");
     let back: Vec<Caption> = serde_json::from_str(&file(CaptionFormat::Json, &[nobody])).unwrap();
     assert!(back[0].confidence.abs() < f32::EPSILON);
 }

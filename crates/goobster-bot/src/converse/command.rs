@@ -1,0 +1,149 @@
+//! `goobster converse`: a conversation with recordings, each file a speaker.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use goobster_core::language::Language;
+use goobster_core::ports::LanguageChoice;
+use goobster_core::time::UtcMillis;
+
+use super::reporter::{Reporter, Summary};
+use super::room::{self, Outcome, Pace, RoomParts};
+use super::speakers::Speaker;
+use crate::cli::args::{Common, Converse};
+use crate::cli::exit::Failure;
+use crate::cli::terminal::Terminal;
+use crate::config::Config;
+use crate::engines::Engines;
+
+/// Holds the conversation and reports it.
+pub async fn run(args: &Converse, config: &Config, common: &Common, terminal: Terminal) -> Result<(), Failure> {
+    let speakers = names(&args.files)
+        .into_iter()
+        .zip(&args.files)
+        .map(|(name, file)| Speaker::new(name, vec![file.clone()]))
+        .collect::<Result<Vec<_>, _>>()?;
+    let pace = if args.fast { Pace::Fast } else { Pace::Real };
+    hold(speakers, pace, args.out.as_deref(), config, common, terminal).await
+}
+
+/// Holds a conversation to its end, writes its files, and prints the table (or the summary line).
+pub(super) async fn hold(
+    speakers: Vec<Speaker>,
+    pace: Pace,
+    out: Option<&Path>,
+    config: &Config,
+    common: &Common,
+    terminal: Terminal,
+) -> Result<(), Failure> {
+    let engines = Engines::new(config, common.offline, terminal);
+    let parts = parts(&engines, config, speakers.len(), pace)?;
+    let (model, brain) = (parts.recogniser.model().to_owned(), parts.responder.name());
+    let mut reporter = Reporter::new(terminal, out)?;
+    let outcome = room::hold(parts, speakers, &mut reporter).await;
+    // Whatever happened, what was heard so far is written.
+    let files = reporter.finish()?;
+    report(&outcome?, &model, &brain, files, terminal)
+}
+
+/// Everything that a room with `people` speakers needs.
+pub fn parts(engines: &Engines, config: &Config, people: usize, pace: Pace) -> Result<RoomParts, Failure> {
+    let mut conversation = goobster_core::conversation::ConversationConfig {
+        wake_name: config.conversation.wake_name.clone(),
+        ..Default::default()
+    };
+    if let Some(barge_in) = config.conversation.barge_in() {
+        conversation.barge_in = barge_in;
+    }
+    let mut endpoint = goobster_audio::endpoint::EndpointConfig::conversation();
+    if let Some(patience) = config.conversation.patience() {
+        endpoint.patience = patience;
+        endpoint.post_roll = endpoint.post_roll.min(patience);
+        endpoint.hush = endpoint.hush.min(patience);
+    }
+    Ok(RoomParts {
+        recogniser: engines.recogniser(None)?,
+        voices: engines.voices()?,
+        responder: engines.responder()?,
+        detectors: (0..people).map(|_| engines.detector()).collect::<Result<_, _>>()?,
+        conversation,
+        endpoint,
+        language: config.language_choice(LanguageChoice::Fixed(Language::ENGLISH))?,
+        voice: config.voice.clone(),
+        pace,
+        begun: UtcMillis::new(jiff::Timestamp::now().as_millisecond()),
+    })
+}
+
+fn report(
+    outcome: &Outcome,
+    model: &str,
+    brain: &str,
+    files: Vec<String>,
+    terminal: Terminal,
+) -> Result<(), Failure> {
+    let latencies = outcome.book.latencies();
+    let (audio_s, wall_s) = (outcome.audio.as_secs_f64(), outcome.wall.as_secs_f64());
+    if latencies.turns > 0 {
+        terminal.line(&format!("\n{}", outcome.book.table()))?;
+        let percentiles = |p: Option<super::turnbook::Percentiles>| {
+            p.map_or_else(|| "-".to_owned(), |p| format!("p50 {} ms, p95 {} ms", p.p50, p.p95))
+        };
+        terminal.line(&format!(
+            "\nend of speech -> final caption: {}\nend of speech -> first reply audio: {}",
+            percentiles(latencies.caption_ms),
+            percentiles(latencies.reply_audio_ms)
+        ))?;
+    }
+    let factor = if audio_s > 0.0 { wall_s / audio_s } else { 0.0 };
+    terminal.line(&format!(
+        "{audio_s:.1} s of conversation in {wall_s:.1} s (real-time factor {factor:.2}); {model}, {brain}"
+    ))?;
+    for file in &files {
+        terminal.line(&format!("wrote {file}"))?;
+    }
+    let round = |seconds: f64| (seconds * 1000.0).round() / 1000.0;
+    terminal.event(&Summary {
+        event: "summary",
+        audio_s: round(audio_s),
+        wall_s: round(wall_s),
+        model,
+        brain,
+        latencies,
+        files,
+    })?;
+    match &outcome.failure {
+        Some(failure) => Err(Failure::BadInput(failure.to_string())),
+        None if outcome.brain_failed => {
+            Err(Failure::Failed("the chat server failed during the conversation, see above".to_owned()))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Speakers' names: the files' stems, told apart by numbers where they are the same.
+pub(super) fn names(files: &[PathBuf]) -> Vec<String> {
+    let mut taken = HashSet::new();
+    files
+        .iter()
+        .map(|file| {
+            let stem = file.file_stem().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
+            let numbered = (2_u32..).map(|n| format!("{stem} {n}"));
+            let name = std::iter::once(stem.clone()).chain(numbered).find(|name| !taken.contains(name));
+            let name = name.unwrap_or(stem);
+            taken.insert(name.clone());
+            name
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn speakers_of_the_same_name_are_told_apart() {
+        let files = ["a/alice.wav", "b/alice.flac", "bob.mp3", "alice 2.wav"].map(PathBuf::from);
+        assert_eq!(names(&files), ["alice", "alice 2", "bob", "alice 2 2"]);
+    }
+}

@@ -1,0 +1,21 @@
+//! The conversation on real audio.
+//!
+//! - [`room`]: the event loop that joins everything; [`ear`] and [`mouth`] are a speaker's hearing and Goobster's voice.
+//! - [`speakers`]: recordings played a frame at a time; [`marks`]: where their speech really ends.
+//! - [`playout`]: the queue of sentences being heard.
+//! - [`witness`], [`reporter`], [`turnbook`]: what people see, what is written down, and when everything happened.
+//! - [`command`], [`demo`]: `goobster converse` and `goobster demo`; `microphone`: `goobster listen`.
+
+pub mod command;
+pub mod demo;
+pub mod ear;
+pub mod marks;
+#[cfg(feature = "host-voice")]
+pub mod microphone;
+pub mod mouth;
+pub mod playout;
+pub mod reporter;
+pub mod room;
+pub mod speakers;
+pub mod turnbook;
+pub mod witness;

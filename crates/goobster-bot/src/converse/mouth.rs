@@ -1,0 +1,156 @@
+//! The mouth: sentences are synthesised one after the other, a little ahead of what is heard, and queued for playout.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use goobster_audio::resample::Resampler;
+use goobster_core::language::Language;
+use goobster_core::ports::{AbortFlag, SpeakRequest, SynthesiseError, TextToSpeech};
+use tokio::sync::mpsc;
+
+use super::playout::{PLAYOUT_RATE, Playout, PlayoutEvent};
+
+/// Speech made ahead of what is heard, in seconds: enough to hide the synthesis of the next sentence, little enough that an
+/// interruption wastes little.
+const AHEAD_S: f64 = 10.0;
+
+/// Sentences that may wait to be synthesised; a responder that says more is cut off by the conversation long before.
+const WAITING: usize = 256;
+
+/// What a synthesis task reports, with the sentence it belongs to.
+#[derive(Debug)]
+pub enum Spoken {
+    /// The voice was chosen; a word to the user when it is not what they would expect.
+    Voice(Option<String>),
+    /// Some samples at [`PLAYOUT_RATE`].
+    Samples(Vec<f32>),
+    /// The sentence is complete, or could not be spoken.
+    Done(Result<(), SynthesiseError>),
+}
+
+/// Synthesises sentences in order. `K` names a sentence.
+pub struct Mouth<K> {
+    voices: Arc<dyn TextToSpeech>,
+    voice: Option<String>,
+    reports: mpsc::Sender<(K, Spoken)>,
+    waiting: VecDeque<(K, String, Language)>,
+    making: Option<(K, AbortFlag)>,
+    playout: Playout<K>,
+}
+
+impl<K: Copy + Eq + Send + 'static> Mouth<K> {
+    /// A silent mouth. Tasks report on `reports`; pass what they say to [`Mouth::report`].
+    pub fn new(
+        voices: Arc<dyn TextToSpeech>,
+        voice: Option<String>,
+        reports: mpsc::Sender<(K, Spoken)>,
+    ) -> Self {
+        Self { voices, voice, reports, waiting: VecDeque::new(), making: None, playout: Playout::default() }
+    }
+
+    /// Queues a sentence.
+    pub fn say(&mut self, key: K, text: String, language: Language) {
+        if self.waiting.len() < WAITING {
+            self.waiting.push_back((key, text, language));
+        }
+        self.advance();
+    }
+
+    /// Stops at once and forgets everything that was not heard.
+    pub fn stop(&mut self) {
+        self.waiting.clear();
+        if let Some((_, abort)) = self.making.take() {
+            abort.raise();
+        }
+        self.playout.stop();
+    }
+
+    /// Whether nothing is being made or waits to be heard.
+    pub fn is_silent(&self) -> bool {
+        self.waiting.is_empty() && self.making.is_none() && self.playout.is_empty()
+    }
+
+    /// Whether a synthesis runs.
+    pub fn is_making(&self) -> bool {
+        self.making.is_some()
+    }
+
+    /// Takes in what a task said. Returns the error of a sentence that could not be spoken.
+    pub fn report(&mut self, key: K, spoken: Spoken) -> Option<SynthesiseError> {
+        // A sentence that was stopped may still report.
+        if self.making.as_ref().is_none_or(|(making, _)| *making != key) {
+            return None;
+        }
+        match spoken {
+            Spoken::Voice(_) => None,
+            Spoken::Samples(samples) => {
+                self.playout.push(key, &samples);
+                None
+            }
+            Spoken::Done(result) => {
+                self.making = None;
+                self.playout.complete(key);
+                self.advance();
+                result.err()
+            }
+        }
+    }
+
+    /// The line being heard and how much of it went out, `0.0..=1.0`.
+    pub fn progress(&self) -> Option<(K, f32)> {
+        self.playout.progress()
+    }
+
+    /// Draws one frame for the output.
+    pub fn draw(&mut self, frame: &mut [f32], events: &mut Vec<PlayoutEvent<K>>) {
+        self.playout.draw(frame, events);
+        self.advance();
+    }
+
+    fn advance(&mut self) {
+        if self.making.is_some() || self.playout.waiting_s() > AHEAD_S {
+            return;
+        }
+        let Some((key, text, language)) = self.waiting.pop_front() else { return };
+        let abort = AbortFlag::new();
+        self.making = Some((key, abort.clone()));
+        self.playout.open(key);
+        let request = SpeakRequest { text, language, voice: self.voice.clone(), abort };
+        let (voices, reports) = (Arc::clone(&self.voices), self.reports.clone());
+        tokio::spawn(async move {
+            let result = synthesise(key, voices.as_ref(), request, &reports).await;
+            let _ = reports.send((key, Spoken::Done(result))).await;
+        });
+    }
+}
+
+async fn synthesise<K: Copy>(
+    key: K,
+    voices: &dyn TextToSpeech,
+    request: SpeakRequest,
+    reports: &mpsc::Sender<(K, Spoken)>,
+) -> Result<(), SynthesiseError> {
+    let failed = |e: goobster_audio::AudioError| SynthesiseError::Engine {
+        what: "converting the voice's sample rate".to_owned(),
+        cause: Some(Box::new(e)),
+    };
+    let mut stream = match voices.speak(request).await {
+        Ok(stream) => stream,
+        // A sentence of nothing but symbols is a pause, not a fault.
+        Err(SynthesiseError::NothingToSay) => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let gone = || SynthesiseError::Aborted;
+    reports.send((key, Spoken::Voice(stream.notice.take()))).await.map_err(|_| gone())?;
+    let mut resampler = Resampler::new(stream.rate, PLAYOUT_RATE, 1).map_err(failed)?;
+    while let Some(chunk) = stream.chunks.recv().await {
+        let mut samples = Vec::new();
+        resampler.process(&chunk?.samples, &mut samples).map_err(failed)?;
+        if !samples.is_empty() {
+            reports.send((key, Spoken::Samples(samples))).await.map_err(|_| gone())?;
+        }
+    }
+    let mut rest = Vec::new();
+    resampler.flush(&mut rest).map_err(failed)?;
+    reports.send((key, Spoken::Samples(rest))).await.map_err(|_| gone())
+}

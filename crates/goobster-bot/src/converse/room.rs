@@ -1,0 +1,588 @@
+//! The room: one event loop that carries sound, decodes, turns, words and speech from one part to the next.
+//!
+//! It decides nothing: the ears say what to decode, the conversation says who is answered and what is spoken, and the
+//! witness is told everything that people see. At real pace the clock is the machine's; as fast as it goes, it is the number of
+//! frames played, and the loop waits for every decode and every sentence before the next frame, so that the same
+//! recordings give the same conversation.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use goobster_audio::endpoint::EndpointConfig;
+use goobster_audio::vad::VoiceDetector;
+use goobster_core::conversation::{
+    Conversation, ConversationConfig, Effect, Event, LineId, Phase, ReplyId, ReplyKind, ReplyRequest,
+};
+use goobster_core::hearing::{HearingConfig, Ticket};
+use goobster_core::ids::{TurnId, UserId};
+use goobster_core::language::Language;
+use goobster_core::ports::{
+    AbortFlag, LanguageChoice, Recognition, RecogniseError, ReplyPiece, RespondError, RespondRequest, Responder,
+    SpeechToText, TextToSpeech,
+};
+use goobster_core::time::{Moment, UtcMillis};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::ear::{Ear, Told};
+use super::mouth::{Mouth, Spoken};
+use super::playout::{PLAYOUT_FRAME, PlayoutEvent};
+use super::speakers::{FRAME, Sound, Speaker};
+use super::turnbook::{TurnBook, TurnTimes};
+use super::witness::{FinalCaption, PartialCaption, Reply, TurnEnd, Witness};
+use crate::cli::exit::Failure;
+
+/// How long a frame lasts.
+const FRAME_TIME: Duration = Duration::from_millis(20);
+
+/// Frames of silence between a speaker's recordings: 0.6 s, a breath.
+const BREATH: u64 = 30;
+
+/// Frames of rest after which a conversation is over.
+const SETTLED: u64 = 25;
+
+/// How long a conversation may go on after the last recording ended: a slow chat server, a long reply.
+const LONGEST_TAIL: Duration = Duration::from_secs(300);
+
+/// Messages from tasks that may wait; senders wait beyond that.
+const INBOX: usize = 256;
+
+/// How fast recordings are played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// As people speak.
+    Real,
+    /// As fast as it goes.
+    Fast,
+}
+
+/// What a room is made of.
+pub struct RoomParts {
+    /// What hears.
+    pub recogniser: Arc<dyn SpeechToText>,
+    /// What speaks.
+    pub voices: Arc<dyn TextToSpeech>,
+    /// What answers.
+    pub responder: Arc<dyn Responder>,
+    /// A voice activity detector a speaker.
+    pub detectors: Vec<Box<dyn VoiceDetector + Send>>,
+    /// Turn-taking.
+    pub conversation: ConversationConfig,
+    /// Endpointing.
+    pub endpoint: EndpointConfig,
+    /// The language to listen for.
+    pub language: LanguageChoice,
+    /// The voice that answers.
+    pub voice: Option<String>,
+    /// How fast to play.
+    pub pace: Pace,
+    /// The wall clock at the first frame.
+    pub begun: UtcMillis,
+}
+
+/// What tasks report.
+enum Message {
+    Decoded { seat: usize, ticket: Ticket, result: Result<Recognition, RecogniseError> },
+    Reply { reply: ReplyId, piece: ReplyPiece },
+    ReplyOver { reply: ReplyId, result: Result<(), RespondError> },
+}
+
+/// A speaker and their ear.
+struct Seat {
+    who: UserId,
+    speaker: Speaker,
+    ear: Ear,
+    over: bool,
+    /// Whether voice is being heard, and how many frames of it in this turn.
+    voice: bool,
+    voiced: u64,
+    turn: Option<TurnId>,
+}
+
+/// A reply that is open.
+struct OpenReply {
+    turns: Vec<TurnId>,
+    abort: AbortFlag,
+    began: Option<Moment>,
+    shown: String,
+}
+
+/// A conversation on recordings.
+pub struct Room<'w> {
+    parts: RoomParts,
+    seats: Vec<Seat>,
+    conversation: Conversation,
+    mouth: Mouth<LineId>,
+    lines: HashMap<LineId, ReplyId>,
+    replies: HashMap<ReplyId, OpenReply>,
+    book: TurnBook,
+    witness: &'w mut dyn Witness,
+    inbox: mpsc::Sender<Message>,
+    /// Decodes and responders that have not reported.
+    running: usize,
+    start: Instant,
+    frame: u64,
+    next_turn: u64,
+    told: Vec<Told>,
+    brain_failed: bool,
+}
+
+/// How a conversation went.
+#[derive(Debug)]
+pub struct Outcome {
+    /// When everything happened.
+    pub book: TurnBook,
+    /// How long it lasted, in audio time.
+    pub audio: Duration,
+    /// How long it took.
+    pub wall: Duration,
+    /// Whether the brain failed at least once; people were told aloud.
+    pub brain_failed: bool,
+    /// The first recording that could not be played to its end.
+    pub failure: Option<Failure>,
+}
+
+/// Holds the conversation to its end.
+pub async fn hold(parts: RoomParts, speakers: Vec<Speaker>, witness: &mut dyn Witness) -> Result<Outcome, Failure> {
+    let (inbox, mut messages) = mpsc::channel(INBOX);
+    let (speech, mut spoken) = mpsc::channel(INBOX);
+    let mut room = Room::new(parts, speakers, witness, inbox, speech)?;
+    let mut failure = None;
+    let mut settled = 0;
+    let mut tail = 0;
+    loop {
+        let fast = room.parts.pace == Pace::Fast;
+        if fast && !room.is_busy() {
+            room.next_frame().await?;
+        } else {
+            let due = room.start + FRAME_TIME * u32::try_from(room.frame + 1).unwrap_or(u32::MAX);
+            tokio::select! {
+                biased;
+                Some(message) = messages.recv() => {
+                    room.message(message)?;
+                    continue;
+                }
+                Some((line, spoken)) = spoken.recv() => {
+                    room.spoken(line, spoken)?;
+                    continue;
+                }
+                () = tokio::time::sleep_until(due), if !fast => room.next_frame().await?,
+            }
+        }
+        for seat in &mut room.seats {
+            failure = failure.or_else(|| seat.speaker.take_failure());
+        }
+        let over = room.seats.iter().all(|seat| seat.over);
+        settled = if over && room.is_at_rest() { settled + 1 } else { 0 };
+        tail = if over { tail + 1 } else { 0 };
+        if settled >= SETTLED || FRAME_TIME * tail > LONGEST_TAIL {
+            break;
+        }
+    }
+    let (audio, wall) = (FRAME_TIME * u32::try_from(room.frame).unwrap_or(u32::MAX), room.start.elapsed());
+    Ok(Outcome { book: room.book, audio, wall, brain_failed: room.brain_failed, failure })
+}
+
+impl<'w> Room<'w> {
+    fn new(
+        mut parts: RoomParts,
+        speakers: Vec<Speaker>,
+        witness: &'w mut dyn Witness,
+        inbox: mpsc::Sender<Message>,
+        speech: mpsc::Sender<(LineId, Spoken)>,
+    ) -> Result<Self, Failure> {
+        let mut conversation = Conversation::new(parts.conversation.clone());
+        let detectors = std::mem::take(&mut parts.detectors);
+        let mut seats = Vec::new();
+        for ((number, speaker), detector) in (1_u64..).zip(speakers).zip(detectors) {
+            let hearing = HearingConfig::default();
+            let ear = Ear::new(number, &parts.endpoint, hearing, detector, parts.language, None)
+                .map_err(|e| Failure::Configuration(e.to_string()))?;
+            let who = UserId::new(number);
+            conversation.step(Moment::ZERO, Event::Joined { who, name: speaker.name().to_owned() });
+            seats.push(Seat { who, speaker, ear, over: false, voice: false, voiced: 0, turn: None });
+        }
+        let mouth = Mouth::new(Arc::clone(&parts.voices), parts.voice.clone(), speech);
+        Ok(Self {
+            parts,
+            seats,
+            conversation,
+            mouth,
+            lines: HashMap::new(),
+            replies: HashMap::new(),
+            book: TurnBook::default(),
+            witness,
+            inbox,
+            running: 0,
+            start: Instant::now(),
+            frame: 0,
+            next_turn: 1,
+            told: Vec::new(),
+            brain_failed: false,
+        })
+    }
+
+    fn now(&self) -> Moment {
+        match self.parts.pace {
+            Pace::Real => Moment::ZERO.after(self.start.elapsed()),
+            Pace::Fast => Moment::from_millis(self.frame * 20),
+        }
+    }
+
+    /// Whether something runs that the next frame must wait for when there is no clock.
+    fn is_busy(&self) -> bool {
+        self.running > 0 || self.mouth.is_making()
+    }
+
+    /// Whether nobody speaks, nothing is being recognised, and nothing is being answered.
+    fn is_at_rest(&self) -> bool {
+        !self.is_busy()
+            && self.mouth.is_silent()
+            && self.conversation.phase() == Phase::Listening
+            && self.seats.iter().all(|seat| seat.ear.is_quiet())
+    }
+
+    async fn next_frame(&mut self) -> Result<(), Failure> {
+        let rest = self.is_at_rest();
+        let mut sound = [0.0; FRAME];
+        for index in 0..self.seats.len() {
+            let now = self.now();
+            let seat = &mut self.seats[index];
+            seat.over = seat.speaker.play(self.frame, rest, BREATH, &mut sound) == Sound::Over;
+            let mut told = std::mem::take(&mut self.told);
+            seat.ear.hear(now, &sound, &mut self.next_turn, &mut told);
+            self.told_by(index, &mut told)?;
+            self.told = told;
+            self.report_voice(index)?;
+        }
+        self.play()?;
+        self.frame += 1;
+        if self.conversation.deadline().is_some_and(|deadline| deadline <= self.now()) {
+            self.converse(Event::Tick)?;
+        }
+        if self.parts.pace == Pace::Fast {
+            // Lets the tasks of this runtime's thread go on.
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+
+    /// Tells the conversation how much voice there is in a turn: what a barge-in is measured by.
+    fn report_voice(&mut self, index: usize) -> Result<(), Failure> {
+        let seat = &mut self.seats[index];
+        let (Some(turn), true) = (seat.turn, seat.voice) else { return Ok(()) };
+        seat.voiced += 1;
+        if !seat.voiced.is_multiple_of(5) {
+            return Ok(());
+        }
+        let voiced = FRAME_TIME * u32::try_from(seat.voiced).unwrap_or(u32::MAX);
+        let who = seat.who;
+        self.converse(Event::Voice { who, turn, voiced })
+    }
+
+    /// Draws a frame of the reply and tells what began and ended in it.
+    fn play(&mut self) -> Result<(), Failure> {
+        let mut sound = [0.0; PLAYOUT_FRAME];
+        let mut events = Vec::new();
+        self.mouth.draw(&mut sound, &mut events);
+        self.witness.sound(&sound)?;
+        for event in events {
+            match event {
+                PlayoutEvent::Began(line) => {
+                    self.line_began(line);
+                    self.converse(Event::LineStarted { line })?;
+                }
+                PlayoutEvent::Ended(line) => self.converse(Event::LineFinished { line })?,
+            }
+        }
+        match self.mouth.progress() {
+            Some((line, played)) if self.frame.is_multiple_of(5) => {
+                self.converse(Event::LineProgress { line, played })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn line_began(&mut self, line: LineId) {
+        let now = self.now();
+        let Some(reply) = self.lines.get(&line).and_then(|reply| self.replies.get_mut(reply)) else { return };
+        reply.began.get_or_insert(now);
+        for turn in &reply.turns {
+            if let Some(times) = self.book.get_mut(*turn) {
+                times.audible.get_or_insert(now);
+            }
+        }
+    }
+
+    fn message(&mut self, message: Message) -> Result<(), Failure> {
+        match message {
+            Message::Decoded { seat, ticket, result } => {
+                self.running -= 1;
+                if let Err(error @ (RecogniseError::Model { .. } | RecogniseError::BadRequest(_))) = result {
+                    return Err(error.into());
+                }
+                let (now, mut told) = (self.now(), Vec::new());
+                self.seats[seat].ear.decoded(now, ticket, result, &mut told);
+                self.told_by(seat, &mut told)
+            }
+            Message::Reply { reply, piece } => match piece {
+                ReplyPiece::Text(text) => {
+                    let now = self.now();
+                    for turn in self.replies.get(&reply).map(|r| r.turns.clone()).unwrap_or_default() {
+                        if let Some(times) = self.book.get_mut(turn) {
+                            times.answered.get_or_insert(now);
+                        }
+                    }
+                    self.converse(Event::ReplyText { reply, text })
+                }
+                ReplyPiece::Timer { after, announcement } => {
+                    self.converse(Event::ReplyTimer { reply, after, announcement })
+                }
+                _ => Ok(()),
+            },
+            Message::ReplyOver { reply, result } => {
+                self.running -= 1;
+                match result {
+                    Ok(()) => self.converse(Event::ReplyEnded { reply }),
+                    Err(RespondError::Aborted) => Ok(()),
+                    Err(error) => {
+                        self.brain_failed = true;
+                        self.witness.trouble(&error.to_string())?;
+                        self.converse(Event::ReplyFailed { reply, why: (&error).into() })
+                    }
+                }
+            }
+        }
+    }
+
+    fn spoken(&mut self, line: LineId, spoken: Spoken) -> Result<(), Failure> {
+        if let Spoken::Voice(Some(notice)) = &spoken {
+            self.witness.trouble(notice)?;
+        }
+        if let Spoken::Samples(_) = &spoken {
+            let now = self.now();
+            for turn in
+                self.lines.get(&line).and_then(|r| self.replies.get(r)).map(|r| r.turns.clone()).unwrap_or_default()
+            {
+                if let Some(times) = self.book.get_mut(turn) {
+                    times.synthesised.get_or_insert(now);
+                }
+            }
+        }
+        match self.mouth.report(line, spoken) {
+            None => Ok(()),
+            Some(error) => {
+                self.witness.trouble(&error.to_string())?;
+                self.converse(Event::LineFailed { line })
+            }
+        }
+    }
+
+    fn told_by(&mut self, index: usize, told: &mut Vec<Told>) -> Result<(), Failure> {
+        let who = self.seats[index].who;
+        for told in told.drain(..) {
+            match told {
+                Told::Voice { turn } => {
+                    let seat = &mut self.seats[index];
+                    seat.voice = true;
+                    if seat.turn != Some(turn) {
+                        (seat.turn, seat.voiced) = (Some(turn), 0);
+                        self.converse(Event::SpeechStarted { who, turn })?;
+                    }
+                }
+                Told::Hush { .. } => self.seats[index].voice = false,
+                Told::Ended { turn, from, voice_end } => {
+                    let now = self.now();
+                    let seat = &self.seats[index];
+                    let mark = seat.speaker.end_of_speech(from.as_millis(), self.frame * 20);
+                    let ended = mark.map_or(voice_end, Moment::from_millis);
+                    self.book.open(TurnTimes::new(turn, seat.speaker.name().to_owned(), ended, now));
+                    self.converse(Event::SpeechStopped { who, turn })?;
+                }
+                Told::Decode { ticket, request } => {
+                    self.running += 1;
+                    let (recogniser, inbox) = (Arc::clone(&self.parts.recogniser), self.inbox.clone());
+                    tokio::spawn(async move {
+                        let result = recogniser.recognise(request).await;
+                        let _ = inbox.send(Message::Decoded { seat: index, ticket, result }).await;
+                    });
+                }
+                Told::Partial { turn, forming, from, upto } => {
+                    let text = [forming.firm.as_str(), forming.tentative.as_str()].join(" ").trim().to_owned();
+                    let speaker = self.seats[index].speaker.name();
+                    self.witness.partial(&PartialCaption { turn, speaker, forming: &forming, from, upto })?;
+                    self.converse(Event::Partial { who, turn, text })?;
+                }
+                Told::Final { turn, from, voice_end, recognition } => {
+                    self.final_caption(index, turn, (from, voice_end), &recognition)?;
+                }
+                Told::Failed { turn, error } => {
+                    self.witness.trouble(&format!("a turn was not understood: {error}"))?;
+                    let language = self.language();
+                    self.converse(Event::HearingFailed { who, turn, language })?;
+                }
+                Told::Dropped { turn } => {
+                    self.witness.dropped(turn)?;
+                    self.converse(Event::Nothing { who, turn })?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn final_caption(
+        &mut self,
+        index: usize,
+        turn: TurnId,
+        (from, voice_end): (Moment, Moment),
+        recognition: &Recognition,
+    ) -> Result<(), Failure> {
+        let (who, now, text) = (self.seats[index].who, self.now(), recognition.text());
+        if text.is_empty() {
+            self.witness.dropped(turn)?;
+            return self.converse(Event::Nothing { who, turn });
+        }
+        if let Some(times) = self.book.get_mut(turn) {
+            times.captioned = Some(now);
+        }
+        self.witness.caption(&FinalCaption {
+            turn,
+            speaker: self.seats[index].speaker.name(),
+            from,
+            upto: voice_end,
+            text: &text,
+            language: recognition.language,
+            confidence: recognition.confidence(),
+        })?;
+        let at = self.parts.begun.after(Duration::from_millis(voice_end.as_millis()));
+        self.converse(Event::Final { who, turn, text, language: recognition.language, at })
+    }
+
+    fn language(&self) -> Language {
+        match self.parts.language {
+            LanguageChoice::Fixed(language) => language,
+            LanguageChoice::Detect => Language::ENGLISH,
+        }
+    }
+
+    fn converse(&mut self, event: Event) -> Result<(), Failure> {
+        let now = self.now();
+        for effect in self.conversation.step(now, event) {
+            self.carry_out(effect)?;
+        }
+        Ok(())
+    }
+
+    fn carry_out(&mut self, effect: Effect) -> Result<(), Failure> {
+        match effect {
+            Effect::ReplyOpened { reply, turns, kind, .. } => {
+                tracing::debug!(reply = reply.get(), ?kind, "a reply begins");
+                if kind != ReplyKind::Answer {
+                    let now = self.now();
+                    for turn in &turns {
+                        if let Some(times) = self.book.get_mut(*turn) {
+                            times.answered.get_or_insert(now);
+                        }
+                    }
+                }
+                let open = OpenReply { turns, abort: AbortFlag::new(), began: None, shown: String::new() };
+                self.replies.insert(reply, open);
+                Ok(())
+            }
+            Effect::StartReply { reply, request } => {
+                self.start_reply(reply, *request);
+                Ok(())
+            }
+            Effect::CancelReply { reply } => {
+                if let Some(open) = self.replies.get(&reply) {
+                    open.abort.raise();
+                }
+                Ok(())
+            }
+            Effect::Speak { reply, line, text, language } => {
+                self.lines.insert(line, reply);
+                self.mouth.say(line, text, language);
+                Ok(())
+            }
+            Effect::StopPlayout { .. } => {
+                self.mouth.stop();
+                Ok(())
+            }
+            Effect::ShowReply { reply, text, .. } => {
+                let Some(open) = self.replies.get_mut(&reply) else { return Ok(()) };
+                let new = text.strip_prefix(open.shown.as_str()).unwrap_or(&text).trim().to_owned();
+                open.shown = text;
+                if new.is_empty() { Ok(()) } else { self.witness.reply_grows(&new) }
+            }
+            Effect::ReplyClosed { reply, outcome, text, spoken } => {
+                self.lines.retain(|_, owner| *owner != reply);
+                let Some(open) = self.replies.remove(&reply) else { return Ok(()) };
+                open.abort.raise();
+                let now = self.now();
+                self.witness.reply(&Reply {
+                    reply,
+                    turns: &open.turns,
+                    outcome,
+                    text: &text,
+                    spoken: &spoken,
+                    from: open.began,
+                    upto: now,
+                    language: self.language(),
+                })?;
+                open.turns.iter().try_for_each(|turn| self.close_turn(*turn, None))
+            }
+            Effect::TurnIgnored { turn, why, .. } => self.close_turn(turn, Some(why)),
+            _ => Ok(()),
+        }
+    }
+
+    fn close_turn(
+        &mut self,
+        turn: TurnId,
+        ignored: Option<goobster_core::conversation::Ignored>,
+    ) -> Result<(), Failure> {
+        let Some(times) = self.book.get_mut(turn).filter(|times| times.captioned.is_some()) else { return Ok(()) };
+        self.witness.turn(&TurnEnd { times, ignored })
+    }
+
+    fn start_reply(&mut self, reply: ReplyId, request: ReplyRequest) {
+        let Some(open) = self.replies.get(&reply) else { return };
+        let request = RespondRequest {
+            turn: request.utterance,
+            history: request.history,
+            language: request.language,
+            wake_name: self.parts.conversation.wake_name.clone(),
+            limits: None,
+            // The dice of a conversation differ from one to the next, and a test knows when its own began.
+            seed: self.parts.begun.get().unsigned_abs().wrapping_add(reply.get()),
+            abort: open.abort.clone(),
+        };
+        self.running += 1;
+        let (responder, inbox) = (Arc::clone(&self.parts.responder), self.inbox.clone());
+        tokio::spawn(async move {
+            let result = relay(reply, responder.as_ref(), request, &inbox).await;
+            let _ = inbox.send(Message::ReplyOver { reply, result }).await;
+        });
+    }
+}
+
+/// Passes a responder's pieces on until it is done or called off.
+async fn relay(
+    reply: ReplyId,
+    responder: &dyn Responder,
+    request: RespondRequest,
+    inbox: &mpsc::Sender<Message>,
+) -> Result<(), RespondError> {
+    let abort = request.abort.clone();
+    let mut pieces = responder.respond(request).await?;
+    while let Some(piece) = pieces.recv().await {
+        if abort.is_raised() {
+            return Err(RespondError::Aborted);
+        }
+        if inbox.send(Message::Reply { reply, piece: piece? }).await.is_err() {
+            return Err(RespondError::Aborted);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,155 @@
+//! Who is in the room: recordings that are read as they are played, a frame at a time.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+
+use goobster_audio::file::AudioFile;
+
+use super::marks::{MARK_FRAME, Marker, Marks};
+use crate::cli::exit::Failure;
+
+/// Samples of a 20 ms frame at 16 kHz.
+pub const FRAME: usize = MARK_FRAME;
+
+/// A recording, read as it is played.
+struct Playing {
+    file: AudioFile,
+    path: PathBuf,
+    block: Vec<f32>,
+    cursor: usize,
+    over: bool,
+}
+
+impl Playing {
+    fn open(path: &Path) -> Result<Self, Failure> {
+        let file = AudioFile::open(path).map_err(|cause| Failure::Audio { file: path.to_owned(), cause })?;
+        Ok(Self { file, path: path.to_owned(), block: Vec::new(), cursor: 0, over: false })
+    }
+
+    /// Fills as much of `frame` as there is left; the number of samples filled.
+    fn read(&mut self, frame: &mut [f32; FRAME]) -> Result<usize, Failure> {
+        let mut filled = 0;
+        while filled < FRAME && !self.over {
+            if self.cursor == self.block.len() {
+                self.block.clear();
+                self.cursor = 0;
+                match self.file.next_block(&mut self.block) {
+                    Ok(Some(_)) => {}
+                    Ok(None) => self.over = true,
+                    Err(cause) => {
+                        self.over = true;
+                        return Err(Failure::Audio { file: self.path.clone(), cause });
+                    }
+                }
+            }
+            let take = (self.block.len() - self.cursor).min(FRAME - filled);
+            frame[filled..filled + take].copy_from_slice(&self.block[self.cursor..self.cursor + take]);
+            filled += take;
+            self.cursor += take;
+        }
+        Ok(filled)
+    }
+}
+
+/// A speaker with recordings to play, one after the other.
+pub struct Speaker {
+    name: String,
+    waiting: VecDeque<PathBuf>,
+    playing: Option<Playing>,
+    /// Marks of the recording that plays (or played last), and the frame of the room at which it began.
+    marks: Marks,
+    began: u64,
+    /// Frames since the last recording ended.
+    silent: u64,
+    failure: Option<Failure>,
+}
+
+/// What a speaker does in one frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sound {
+    /// The frame holds sound.
+    Frame,
+    /// Nothing is played.
+    Silence,
+    /// Everything was played.
+    Over,
+}
+
+impl Speaker {
+    /// A speaker named after their first recording. Opens it, so that a bad file is told before anything plays.
+    pub fn new(name: String, recordings: Vec<PathBuf>) -> Result<Self, Failure> {
+        let mut speaker = Self {
+            name,
+            waiting: recordings.into(),
+            playing: None,
+            marks: Marks::default(),
+            began: 0,
+            silent: 0,
+            failure: None,
+        };
+        speaker.begin_next(0)?;
+        Ok(speaker)
+    }
+
+    /// The name shown in captions.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What went wrong while playing, if anything; told once.
+    pub fn take_failure(&mut self) -> Option<Failure> {
+        self.failure.take()
+    }
+
+    /// The marked end of speech between two moments of the room, in milliseconds.
+    pub fn end_of_speech(&self, from_ms: u64, to_ms: u64) -> Option<u64> {
+        let began_ms = self.began * 20;
+        let mark = self.marks.end_of_speech(from_ms.saturating_sub(began_ms), to_ms.saturating_sub(began_ms))?;
+        Some(mark + began_ms)
+    }
+
+    /// Fills the room's frame number `now`. `answered` says that the room is at rest: the next recording may begin
+    /// once it is, and `pause` frames have passed.
+    pub fn play(&mut self, now: u64, answered: bool, pause: u64, frame: &mut [f32; FRAME]) -> Sound {
+        frame.fill(0.0);
+        if self.playing.is_none() && !self.waiting.is_empty() && answered && self.silent >= pause {
+            if let Err(failure) = self.begin_next(now) {
+                self.failure.get_or_insert(failure);
+                return Sound::Silence;
+            }
+        }
+        let Some(playing) = &mut self.playing else {
+            self.silent += 1;
+            return if self.waiting.is_empty() { Sound::Over } else { Sound::Silence };
+        };
+        match playing.read(frame) {
+            Ok(FRAME) => return Sound::Frame,
+            Ok(_) => {}
+            Err(failure) => {
+                self.failure.get_or_insert(failure);
+            }
+        }
+        self.playing = None;
+        self.silent = 0;
+        Sound::Frame
+    }
+
+    fn begin_next(&mut self, now: u64) -> Result<(), Failure> {
+        let Some(path) = self.waiting.pop_front() else { return Ok(()) };
+        self.marks = mark(&path)?;
+        self.began = now;
+        self.playing = Some(Playing::open(&path)?);
+        Ok(())
+    }
+}
+
+/// Marks a recording beforehand. Damage is not told here: it is when it is played.
+fn mark(path: &Path) -> Result<Marks, Failure> {
+    let mut playing = Playing::open(path)?;
+    let mut marker = Marker::default();
+    let mut frame = [0.0; FRAME];
+    while let Ok(filled @ 1..) = playing.read(&mut frame) {
+        marker.push(&frame[..filled]);
+    }
+    Ok(marker.finish())
+}

@@ -1,0 +1,196 @@
+//! The engines of a profile: recogniser, voices, voice activity detector, responder, made from the cache and the
+//! configuration. What is missing is fetched first, with progress on stderr, unless that is forbidden.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use goobster_audio::vad::{EarshotDetector, SileroDetector, SileroWeights, VoiceDetector};
+use goobster_brain::{ApiKey, BuiltIn, ChatConfig, OpenAiChat};
+use goobster_core::language::Language;
+use goobster_core::ports::{Responder, SpeechToText, TextToSpeech};
+use goobster_models::manifest::{self, Artefact};
+use goobster_models::{Cache, FetchOptions, State};
+use goobster_speech::stt::{
+    AudioContext, OpenAiRecogniser, OpenAiTranscriptionOptions, WhisperOptions, WhisperRecogniser,
+};
+use goobster_speech::tts::espeak::{Espeak, EspeakVoices};
+use goobster_speech::tts::openai::{OpenAiVoice, SpeechServer};
+use goobster_speech::tts::piper::{PiperFiles, PiperVoice};
+use goobster_speech::tts::{SpeechCache, Voices};
+
+use crate::cli::exit::Failure;
+use crate::cli::terminal::Terminal;
+use crate::config::{AudioServer, Config, Profile};
+
+/// Bytes of speech that are remembered: about three minutes of what is said again and again ("Yes?").
+const SPEECH_CACHE: usize = 16 << 20;
+
+/// Makes engines on demand.
+pub struct Engines<'a> {
+    config: &'a Config,
+    options: FetchOptions,
+    terminal: Terminal,
+    silero: Mutex<Option<Arc<SileroWeights>>>,
+}
+
+impl<'a> Engines<'a> {
+    /// Engines for a configuration; `offline` forbids fetching.
+    pub fn new(config: &'a Config, offline: bool, terminal: Terminal) -> Self {
+        let options = FetchOptions { offline, ..FetchOptions::default() };
+        Self { config, options, terminal, silero: Mutex::new(None) }
+    }
+
+    /// The recogniser: a server when one is configured, else Whisper. `wanted` is a model by name or a ggml file.
+    pub fn recogniser(&self, wanted: Option<&str>) -> Result<Arc<dyn SpeechToText>, Failure> {
+        if wanted.is_none() && self.config.recogniser.url.is_some() {
+            return self.remote_recogniser();
+        }
+        Ok(Arc::new(self.whisper(wanted, AudioContext::Trimmed)?))
+    }
+
+    /// Whisper in this process, with the context trimmed or full.
+    pub fn whisper(&self, wanted: Option<&str>, audio_context: AudioContext) -> Result<WhisperRecogniser, Failure> {
+        let name = wanted.unwrap_or(self.config.profile.model());
+        let options = WhisperOptions { audio_context, ..WhisperOptions::default() };
+        let own = Path::new(name);
+        if own.is_file() {
+            let stem = own.file_stem().unwrap_or(own.as_os_str()).to_string_lossy().into_owned();
+            return Ok(WhisperRecogniser::load(own, stem, &options)?);
+        }
+        let Some(model) = manifest::find(&format!("whisper-{name}")) else {
+            return Err(Failure::Usage(format!(
+                "no model '{name}': neither a file nor one of {} (see `goobster models list`)",
+                model_names().join(", ")
+            )));
+        };
+        Ok(WhisperRecogniser::load(&self.have(model)?, name, &options)?)
+    }
+
+    fn remote_recogniser(&self) -> Result<Arc<dyn SpeechToText>, Failure> {
+        let AudioServer { url, model, api_key_env, .. } = &self.config.recogniser;
+        Ok(Arc::new(OpenAiRecogniser::new(OpenAiTranscriptionOptions {
+            url: url.clone().unwrap_or_default(),
+            model: model.clone().unwrap_or_else(|| "whisper-1".to_owned()),
+            api_key: key(api_key_env.as_deref())?,
+            ..OpenAiTranscriptionOptions::default()
+        })?))
+    }
+
+    /// The voices: a server's when one is configured, Piper's in the standard profile, and espeak-ng's.
+    pub fn voices(&self) -> Result<Arc<dyn TextToSpeech>, Failure> {
+        let mut engines: Vec<Arc<dyn TextToSpeech>> = Vec::new();
+        if let Some(server) = self.remote_voice()? {
+            engines.push(Arc::new(server));
+        }
+        self.have(&manifest::ESPEAK).map(drop).or_else(|failure| self.unless_elsewhere(failure))?;
+        let runtime = Cache::locate()?.root().join("runtime");
+        let espeak = Espeak::find(Some(&runtime))?;
+        if self.config.profile == Profile::Standard {
+            match self.piper(espeak.clone()) {
+                Ok(piper) => engines.push(Arc::new(piper)),
+                Err(failure) => {
+                    self.unless_elsewhere(failure)?;
+                }
+            }
+        }
+        engines.push(Arc::new(EspeakVoices::new(espeak)?));
+        Ok(Arc::new(SpeechCache::new(Voices::new(engines), SPEECH_CACHE)))
+    }
+
+    /// A piece that exists only for other platforms is done without, with a word; any other failure stays one.
+    fn unless_elsewhere(&self, failure: Failure) -> Result<(), Failure> {
+        match failure {
+            Failure::Models(goobster_models::ModelError::Platform { .. }) => {
+                self.terminal.warn(&failure.to_string());
+                Ok(())
+            }
+            other => Err(other),
+        }
+    }
+
+    fn piper(&self, espeak: Espeak) -> Result<PiperVoice, Failure> {
+        let runtime = self.have(&manifest::ONNX_RUNTIME)?;
+        self.have(&manifest::PIPER_JOE_CONFIG)?;
+        let model = self.have(&manifest::PIPER_JOE)?;
+        Ok(PiperVoice::load(&PiperFiles { runtime, model }, espeak, PiperVoice::default_threads())?)
+    }
+
+    fn remote_voice(&self) -> Result<Option<OpenAiVoice>, Failure> {
+        let AudioServer { url, model, voice, api_key_env } = &self.config.synthesiser;
+        let Some(url) = url else { return Ok(None) };
+        let base = url.parse().map_err(|e| Failure::Configuration(format!("synthesiser.url: {e}")))?;
+        let model = model.clone().unwrap_or_else(|| "tts-1".to_owned());
+        let voice = voice.clone().unwrap_or_else(|| "alloy".to_owned());
+        let mut server = SpeechServer::new(base, model, voice);
+        server.api_key = key(api_key_env.as_deref())?;
+        Ok(Some(OpenAiVoice::new(server)?))
+    }
+
+    /// A voice activity detector: Silero's network, one copy of its weights for all speakers; earshot, which needs no
+    /// file, where the weights cannot be had.
+    pub fn detector(&self) -> Result<Box<dyn VoiceDetector + Send>, Failure> {
+        let mut silero = self.silero.lock().unwrap_or_else(PoisonError::into_inner);
+        if silero.is_none() {
+            match self.have(&manifest::SILERO) {
+                Ok(path) => {
+                    let weights = SileroWeights::load(&path)
+                        .map_err(|e| Failure::SetupMissing(format!("{e}; `goobster models pull` fetches it again")))?;
+                    *silero = Some(Arc::new(weights));
+                }
+                Err(failure) => self.terminal.warn(&format!("{failure}\nthe small detector, earshot, listens instead")),
+            }
+        }
+        Ok(match &*silero {
+            Some(weights) => Box::new(SileroDetector::new(Arc::clone(weights))),
+            None => Box::new(EarshotDetector::new()),
+        })
+    }
+
+    /// The responder: a chat server when one is configured, else the built-in one.
+    pub fn responder(&self) -> Result<Arc<dyn Responder>, Failure> {
+        let brain = &self.config.brain;
+        let Some(url) = &brain.url else { return Ok(Arc::new(BuiltIn::new())) };
+        let mut options = ChatConfig::new(url.clone(), brain.model.clone().unwrap_or_default());
+        options.api_key = brain.api_key_env.as_deref().map(ApiKey::from_env).transpose()?;
+        if let Some(seconds) = brain.timeout_s {
+            options.first_token = Duration::from_secs(seconds);
+        }
+        Ok(Arc::new(OpenAiChat::new(options)?))
+    }
+
+    /// The path of a piece in the cache, fetched when it is missing.
+    pub fn have(&self, artefact: &'static Artefact) -> Result<PathBuf, Failure> {
+        let cache = Cache::locate()?;
+        if cache.state(artefact) != State::Present {
+            let mut progress = goobster_models::Terminal::default();
+            goobster_models::ensure(&cache, &[artefact], &self.options, &mut progress)?;
+        }
+        Ok(cache.path_of(artefact))
+    }
+}
+
+/// The names of the Whisper models that can be fetched.
+pub fn model_names() -> Vec<&'static str> {
+    manifest::ALL.iter().filter_map(|a| a.id.strip_prefix("whisper-")).collect()
+}
+
+/// Whether a profile's model knows a language; a word for the user when it does not.
+pub fn check_language(recogniser: &dyn SpeechToText, language: Language) -> Result<(), Failure> {
+    if recogniser.knows(language) {
+        return Ok(());
+    }
+    Err(Failure::BadInput(format!(
+        "the model {} does not know '{language}'; --profile standard knows about 100 languages",
+        recogniser.model()
+    )))
+}
+
+/// The API key in an environment variable; unset is an error that names the variable.
+fn key(variable: Option<&str>) -> Result<Option<String>, Failure> {
+    let Some(name) = variable else { return Ok(None) };
+    match std::env::var(name) {
+        Ok(key) if !key.trim().is_empty() => Ok(Some(key.trim().to_owned())),
+        _ => Err(Failure::Configuration(format!("api_key_env: the environment variable {name} is not set"))),
+    }
+}

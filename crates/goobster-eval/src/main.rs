@@ -1,0 +1,85 @@
+//! `cargo xtask eval`: the measurements behind `docs/accuracy.md`, made by the parts that users run.
+//!
+//! - [`words`]: word error rates of the recordings, both profiles, trimmed and full context.
+//! - [`latency`]: end of speech to final caption and to first reply audio, over turns of a real conversation.
+//! - [`voices`]: how well the voices are heard, and how soon they begin.
+//! - [`noise`]: captions made from what is not speech, and speech heard over music.
+
+mod latency;
+mod noise;
+mod report;
+mod voices;
+mod words;
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::{Parser, ValueEnum};
+use goobster_bot::cli::terminal::Terminal;
+use goobster_bot::config::{Config, Profile};
+use report::Report;
+
+/// Measure accuracy and latency on the sample recordings.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask eval")]
+struct Args {
+    /// What to measure [default: everything]
+    #[arg(value_enum)]
+    what: Vec<Measure>,
+    /// Write the tables into this Markdown file
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// How many turns the latency measurement takes
+    #[arg(long, default_value_t = 24, value_name = "N")]
+    turns: usize,
+    /// How many minutes of each noise
+    #[arg(long, default_value_t = 10.0, value_name = "MIN")]
+    minutes: f64,
+}
+
+/// What can be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Measure {
+    /// Word error rates
+    Words,
+    /// End of speech to final caption and to first reply audio
+    Latency,
+    /// How well the voices are heard, and how soon
+    Voices,
+    /// Captions made from silence, noise, tones and music
+    Noise,
+}
+
+fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(measure(&args))
+}
+
+async fn measure(args: &Args) -> anyhow::Result<()> {
+    let wanted = |measure| args.what.is_empty() || args.what.contains(&measure);
+    let mut report = Report::new(args.report.clone())?;
+    if wanted(Measure::Words) {
+        words::measure(&mut report).await.context("words")?;
+    }
+    if wanted(Measure::Latency) {
+        latency::measure(args.turns, &mut report).await.context("latency")?;
+    }
+    if wanted(Measure::Voices) {
+        voices::measure(&mut report).await.context("voices")?;
+    }
+    if wanted(Measure::Noise) {
+        noise::measure(args.minutes, &mut report).await.context("noise")?;
+    }
+    report.finish()
+}
+
+/// A profile's configuration, everything else by default.
+fn config(profile: Profile) -> Config {
+    Config { profile, ..Config::default() }
+}
+
+/// Nothing on stdout but the report.
+fn quiet() -> Terminal {
+    Terminal::new(true)
+}
