@@ -4,11 +4,14 @@
 //! - [`MemoryStore`]: nothing survives a restart; the model for the others.
 //! - [`EmbeddedStore`]: one crash-safe file, for one process. [`check`] and [`repair`] look after it.
 //! - [`RedisStore`]: a Redis or Valkey server, for many processes.
+//! - [`Resilient`]: either of them, with a memory for when it is down.
 
 mod embedded;
 mod memory;
 mod redis;
+mod resilient;
 
 pub use embedded::{CheckReport, EmbeddedStore, RepairMode, RepairReport, check, repair};
 pub use memory::MemoryStore;
 pub use redis::{RedisOptions, RedisStore, TimeSource};
+pub use resilient::{Resilient, WhenDown};

@@ -164,17 +164,12 @@ impl Ledger for MemoryStore {
 
     fn close(&self, closing: Closing) -> PortFuture<'_, Result<Closed, LimitsError>> {
         let books = &self.shared.books;
-        ready(match books.closed(closing.claim) {
-            Ok(Some(record)) => Ok(Closed {
-                record,
-                first: false,
-                durable: true,
-            }),
-            Ok(None) => self
-                .check_epoch(closing.claim, closing.epoch)
-                .and_then(|()| books.close(closing)),
-            Err(error) => Err(error),
-        })
+        ready(books.closed(closing.claim).and_then(|known| {
+            if known.is_none() {
+                self.check_epoch(closing.claim, closing.epoch)?;
+            }
+            books.close(closing)
+        }))
     }
 
     fn close_record(&self, claim: SlotClaim) -> PortFuture<'_, Result<Option<CloseRecord>, LimitsError>> {

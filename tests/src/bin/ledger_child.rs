@@ -5,6 +5,7 @@
 //! - `ledger_child contend URL NODE MILLIS`: reserves and releases places as fast as it can, and watches the limits.
 //! - `ledger_child hold URL NODE`: holds one session and ticks until it is told to end.
 
+use std::convert::Infallible;
 use std::env;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -47,7 +48,9 @@ async fn main() -> ExitCode {
             contend(url, node.parse().unwrap_or(0), millis.parse().unwrap_or(0)).await
         }
         ["hold", url, node] => hold(url, node.parse().unwrap_or(0)).await,
-        _ => Err(LimitsError::Configuration("embedded FILE SEED, contend URL NODE MILLIS or hold URL NODE".into())),
+        _ => Err(LimitsError::Configuration(
+            "embedded FILE SEED, contend URL NODE MILLIS or hold URL NODE".into(),
+        )),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -71,19 +74,27 @@ async fn embedded(file: &str, seed: u64) -> Result<(), LimitsError> {
     let mut tasks = tokio::task::JoinSet::new();
     for lane in 0..4_u64 {
         let store = Arc::clone(&store);
-        tasks.spawn(async move {
-            let mut dice = StdRng::seed_from_u64(seed.wrapping_mul(4).wrapping_add(lane));
-            loop {
-                let session = SessionId::new(dice.random());
-                let claim = SlotClaim { session, user: UserId::new(lane), guild: GuildId::new(lane) };
-                one_session(&store, claim, &mut dice).await?;
-            }
-        });
+        tasks.spawn(async move { sessions_of(&store, lane, seed).await });
     }
-    while let Some(ended) = tasks.join_next().await {
-        ended.map_err(|error| LimitsError::unavailable("a session's task", error))??;
+    match tasks.join_next().await {
+        Some(Ok(Err(error))) => Err(error),
+        Some(Err(error)) => Err(LimitsError::unavailable("a session's task", error)),
+        _ => Ok(()),
     }
-    Ok(())
+}
+
+/// One user's sessions, one after the other, until the process is killed.
+async fn sessions_of(store: &EmbeddedStore, lane: u64, seed: u64) -> Result<Infallible, LimitsError> {
+    let mut dice = StdRng::seed_from_u64(seed.wrapping_mul(4).wrapping_add(lane));
+    loop {
+        let session = SessionId::new(dice.random());
+        let claim = SlotClaim {
+            session,
+            user: UserId::new(lane),
+            guild: GuildId::new(lane),
+        };
+        one_session(store, claim, &mut dice).await?;
+    }
 }
 
 /// Says what it asks for before it asks, and what is durable once it is.
@@ -92,17 +103,44 @@ async fn one_session(store: &EmbeddedStore, claim: SlotClaim, dice: &mut StdRng)
     let lease = store.reserve(claim, Duration::from_secs(10)).await?;
     let lease = store.confirm(lease).await?;
     say(&format!("opening {} {user}", session.get()));
-    store.open(Opening { claim, epoch: lease.epoch, at: now() }).await?;
+    store
+        .open(Opening {
+            claim,
+            epoch: lease.epoch,
+            at: now(),
+        })
+        .await?;
     say(&format!("opened {} {user}", session.get()));
     for seq in 1..=dice.random_range(3..40_u64) {
         tokio::time::sleep(Duration::from_millis(dice.random_range(1..6))).await;
         let (delta, at) = (Millis::new(dice.random_range(1..5_000)), now());
-        say(&format!("charging {} {seq} {} {}", session.get(), delta.get(), at.get()));
-        let charge = Charge { claim, epoch: lease.epoch, seq: ChargeSeq::new(seq), delta, at };
+        say(&format!(
+            "charging {} {seq} {} {}",
+            session.get(),
+            delta.get(),
+            at.get()
+        ));
+        let charge = Charge {
+            claim,
+            epoch: lease.epoch,
+            seq: ChargeSeq::new(seq),
+            delta,
+            at,
+        };
         store.charge(charge).await?;
-        say(&format!("charged {} {seq} {} {}", session.get(), delta.get(), at.get()));
+        say(&format!(
+            "charged {} {seq} {} {}",
+            session.get(),
+            delta.get(),
+            at.get()
+        ));
     }
-    let closing = Closing { claim, epoch: lease.epoch, at: now(), reason: CloseReason::EndedByOwner };
+    let closing = Closing {
+        claim,
+        epoch: lease.epoch,
+        at: now(),
+        reason: CloseReason::EndedByOwner,
+    };
     say(&format!("closing {}", session.get()));
     store.close(closing).await?;
     say(&format!("closed {}", session.get()));
@@ -112,11 +150,20 @@ async fn one_session(store: &EmbeddedStore, claim: SlotClaim, dice: &mut StdRng)
 
 /// The limits under which processes contend: tight, so that they are reached all the time.
 fn tight() -> LimitsConfig {
-    LimitsConfig { per_user: 2, per_guild: 3, total: 5, ..LimitsConfig::default() }
+    LimitsConfig {
+        per_user: 2,
+        per_guild: 3,
+        total: 5,
+        ..LimitsConfig::default()
+    }
 }
 
 async fn redis(url: &str, node: u64) -> Result<RedisStore, LimitsError> {
-    let options = RedisOptions { lease: LEASE, patience: Duration::from_secs(5), ..RedisOptions::default() };
+    let options = RedisOptions {
+        lease: LEASE,
+        patience: Duration::from_secs(5),
+        ..RedisOptions::default()
+    };
     RedisStore::connect(url, NodeId::new(node), &tight(), options).await
 }
 
@@ -124,13 +171,17 @@ async fn redis(url: &str, node: u64) -> Result<RedisStore, LimitsError> {
 /// before it is given back) can never pass a limit unless the limit was passed.
 async fn contend(url: &str, node: u64, millis: u64) -> Result<(), LimitsError> {
     let store = redis(url, node).await?;
-    let counter = ::redis::Client::open(url).map_err(|error| LimitsError::unavailable("the counter", error))?;
+    let counter =
+        ::redis::Client::open(url).map_err(|error| LimitsError::unavailable("the counter", error))?;
     let counter = counter
         .get_multiplexed_async_connection()
         .await
         .map_err(|error| LimitsError::unavailable("the counter", error))?;
-    let (had, refused, over) =
-        (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let (had, refused, over) = (
+        Arc::new(AtomicU64::new(0)),
+        Arc::new(AtomicU64::new(0)),
+        Arc::new(AtomicU64::new(0)),
+    );
     let mut tasks = tokio::task::JoinSet::new();
     let end = tokio::time::Instant::now() + Duration::from_millis(millis);
     for lane in 0..12_u64 {
@@ -140,9 +191,16 @@ async fn contend(url: &str, node: u64, millis: u64) -> Result<(), LimitsError> {
             let mut dice = StdRng::seed_from_u64(node * 100 + lane);
             while tokio::time::Instant::now() < end {
                 // Users are shared between the processes, guilds are not: a guild has one process.
-                let (user, guild) = (dice.random_range(0..4_u64), node * 10 + dice.random_range(0..2_u64));
+                let (user, guild) = (
+                    dice.random_range(0..4_u64),
+                    node * 10 + dice.random_range(0..2_u64),
+                );
                 let session = SessionId::new(dice.random());
-                let claim = SlotClaim { session, user: UserId::new(user), guild: GuildId::new(guild) };
+                let claim = SlotClaim {
+                    session,
+                    user: UserId::new(user),
+                    guild: GuildId::new(guild),
+                };
                 let lease = match store.reserve(claim, LEASE).await {
                     Ok(lease) => lease,
                     Err(LimitsError::Refused(_)) => {
@@ -152,12 +210,18 @@ async fn contend(url: &str, node: u64, millis: u64) -> Result<(), LimitsError> {
                     Err(error) => return Err(error),
                 };
                 had.fetch_add(1, Ordering::Relaxed);
-                let counts =
-                    [("probe:all".into(), 5), (format!("probe:user:{user}"), 2), (format!("probe:guild:{guild}"), 3)];
+                let counts = [
+                    ("probe:all".into(), 5),
+                    (format!("probe:user:{user}"), 2),
+                    (format!("probe:guild:{guild}"), 3),
+                ];
                 let failed = |error| LimitsError::unavailable("the counter", error);
                 for (key, limit) in &counts {
-                    let held: i64 =
-                        ::redis::cmd("INCR").arg(key).query_async(&mut counter).await.map_err(failed)?;
+                    let held: i64 = ::redis::cmd("INCR")
+                        .arg(key)
+                        .query_async(&mut counter)
+                        .await
+                        .map_err(failed)?;
                     if held > *limit {
                         over.fetch_add(1, Ordering::Relaxed);
                     }
@@ -166,7 +230,11 @@ async fn contend(url: &str, node: u64, millis: u64) -> Result<(), LimitsError> {
                     store.confirm(lease).await?;
                 }
                 for (key, _) in &counts {
-                    let _: i64 = ::redis::cmd("DECR").arg(key).query_async(&mut counter).await.map_err(failed)?;
+                    let _: i64 = ::redis::cmd("DECR")
+                        .arg(key)
+                        .query_async(&mut counter)
+                        .await
+                        .map_err(failed)?;
                 }
                 store.release(lease).await?;
             }
@@ -177,22 +245,42 @@ async fn contend(url: &str, node: u64, millis: u64) -> Result<(), LimitsError> {
         ended.map_err(|error| LimitsError::unavailable("a task", error))??;
     }
     let count = |number: &AtomicU64| number.load(Ordering::Relaxed);
-    say(&format!("contended {} {} {}", count(&had), count(&refused), count(&over)));
+    say(&format!(
+        "contended {} {} {}",
+        count(&had),
+        count(&refused),
+        count(&over)
+    ));
     Ok(())
 }
 
 /// One session of user 1 in guild 1: charges 10 ms every 50 ms, renews, and says why it had to stop.
 async fn hold(url: &str, node: u64) -> Result<(), LimitsError> {
     let store = redis(url, node).await?;
-    let claim = SlotClaim { session: SessionId::new(node), user: UserId::new(1), guild: GuildId::new(1) };
+    let claim = SlotClaim {
+        session: SessionId::new(node),
+        user: UserId::new(1),
+        guild: GuildId::new(1),
+    };
     let lease = store.reserve(claim, LEASE).await?;
     let lease = store.confirm(lease).await?;
-    store.open(Opening { claim, epoch: lease.epoch, at: now() }).await?;
+    store
+        .open(Opening {
+            claim,
+            epoch: lease.epoch,
+            at: now(),
+        })
+        .await?;
     say(&format!("holds {}", lease.epoch));
     for seq in 1.. {
         tokio::time::sleep(Duration::from_millis(50)).await;
-        let charge =
-            Charge { claim, epoch: lease.epoch, seq: ChargeSeq::new(seq), delta: Millis::new(10), at: now() };
+        let charge = Charge {
+            claim,
+            epoch: lease.epoch,
+            seq: ChargeSeq::new(seq),
+            delta: Millis::new(10),
+            at: now(),
+        };
         let charged = store.charge(charge).await;
         let kept = match charged {
             Ok(_) => store.renew(lease).await.map(drop),
@@ -207,7 +295,12 @@ async fn hold(url: &str, node: u64) -> Result<(), LimitsError> {
                     _ => "lost",
                 };
                 // What a stale process tries last must not count either.
-                let closing = Closing { claim, epoch: lease.epoch, at: now(), reason: CloseReason::Fenced };
+                let closing = Closing {
+                    claim,
+                    epoch: lease.epoch,
+                    at: now(),
+                    reason: CloseReason::Fenced,
+                };
                 let first = store.close(closing).await.map(|closed| closed.first);
                 say(&format!("stopped {why} {first:?}"));
                 return Ok(());

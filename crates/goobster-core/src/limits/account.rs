@@ -60,6 +60,7 @@ impl Rules {
     #[inline]
     pub fn usage(&self, account: &mut Account, now: UtcMillis) -> Usage {
         self.policy.settle(&mut account.window, now);
+        account.holds.retain(|hold| hold.until > now);
         let used = self.policy.used(&account.window, now).min(self.limit);
         let remaining = self.limit.saturating_sub(used);
         Usage {

@@ -219,6 +219,7 @@ impl Books {
         let session = claim.session;
         let mut part = self.open.lock(session);
         if let Some(record) = self.closed(claim)? {
+            self.quotas.refund(claim.user, session, at);
             return Ok(Closed {
                 record,
                 first: false,
@@ -234,7 +235,7 @@ impl Books {
         let record = row.close(reason, at);
         self.closed.lock(session).insert(session, record);
         part.remove(&session);
-        self.quotas.refund(claim.user, session);
+        self.quotas.refund(claim.user, session, at);
         Ok(Closed {
             record,
             first: true,

@@ -68,10 +68,11 @@ impl Quotas {
         })
     }
 
-    /// Gives back what was set aside for a session.
-    pub fn refund(&self, user: UserId, session: SessionId) {
+    /// Gives back what was set aside for a session that ended at `at`.
+    pub fn refund(&self, user: UserId, session: SessionId, at: UtcMillis) {
         if let Some(account) = self.accounts.lock(user).get_mut(&user) {
             Rules::refund(account, session);
+            self.rules.usage(account, at);
         }
     }
 

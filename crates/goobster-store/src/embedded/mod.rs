@@ -152,14 +152,12 @@ impl EmbeddedStore {
     async fn ask<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, LimitsError> {
         let (reply, answer) = oneshot::channel();
         let asked = async {
-            let gone = |_| LimitsError::Unavailable {
-                what: "the store was closed".into(),
-                cause: None,
-            };
-            self.jobs
-                .send(job(reply))
-                .await
-                .map_err(|error| gone(drop(error)))?;
+            if self.jobs.send(job(reply)).await.is_err() {
+                return Err(LimitsError::Unavailable {
+                    what: "the store was closed".into(),
+                    cause: None,
+                });
+            }
             answer
                 .await
                 .map_err(|error| LimitsError::unavailable("the store's thread ended", error))?

@@ -1,0 +1,12 @@
+//! The stores of limits: one test-suite against all three, damage and failing disks, kill -9, several processes on one
+//! Redis, and an outage.
+
+mod cluster;
+mod damage;
+mod faults;
+mod fixture;
+mod kill9;
+mod original;
+mod outage;
+mod redis_model;
+mod suite;
