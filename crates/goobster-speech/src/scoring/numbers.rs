@@ -204,7 +204,6 @@ impl Reader {
         let next_role = next.and_then(role);
         let number_follows = next_role.is_some() || next.is_some_and(is_numeric);
         match role(word) {
-            None => self.put_word(word),
             Some(Role::Zero) => self.value = Value::Written(self.written() + "0"),
             Some(Role::One(n)) => self.value = self.beside_or_added(Kind::One, n, before),
             Some(Role::Ten(n)) => self.value = self.beside_or_added(Kind::Ten, n, before),
@@ -220,9 +219,9 @@ impl Reader {
             Some(Role::Sign(sign)) => {
                 self.finish();
                 if number_follows {
-                    self.prefix = Some(sign)
+                    self.prefix = Some(sign);
                 } else {
-                    self.put_word(word)
+                    self.put_word(word);
                 }
             }
             Some(Role::Unit(unit)) if self.value != Value::None => {
@@ -243,7 +242,9 @@ impl Reader {
             Some(Role::Point) if is_decimal(next_role) || next.is_some_and(is_numeric) => {
                 self.value = Value::Written(self.written() + ".");
             }
-            Some(Role::Unit(_) | Role::Percent | Role::Per | Role::And | Role::Point) => self.put_word(word),
+            None | Some(Role::Unit(_) | Role::Percent | Role::Per | Role::And | Role::Point) => {
+                self.put_word(word);
+            }
         }
         1
     }

@@ -124,7 +124,6 @@ impl OpenAiRecogniser {
                 // A server that knows no `verbose_json` refuses with 400 and names it: plain JSON then, once.
                 Attempt::Refused(ref what) if verbose && what.contains("verbose_json") => {
                     verbose = false;
-                    continue;
                 }
                 Attempt::Retry { what, cause, after } if attempt < attempts => {
                     let pause = self.backoff.pause(attempt, after);
@@ -236,8 +235,8 @@ fn endpoint(base: &str) -> Result<Url, RecogniseError> {
     let path = url.path().trim_end_matches('/').to_owned();
     let path = match path.as_str() {
         whole if whole.ends_with("/audio/transcriptions") => whole.to_owned(),
-        versioned if versioned.ends_with("/v1") => format!("{versioned}/audio/transcriptions"),
-        bare => format!("{bare}/v1/audio/transcriptions"),
+        base if base.ends_with("/v1") => format!("{base}/audio/transcriptions"),
+        base => format!("{base}/v1/audio/transcriptions"),
     };
     url.set_path(&path);
     url.set_query(None);

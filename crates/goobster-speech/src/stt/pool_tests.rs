@@ -61,7 +61,7 @@ fn pool(overdue: Duration) -> (Arc<DecodePool<Scripted>>, mpsc::Sender<()>) {
     (Arc::new(DecodePool::new(engine, limits).unwrap()), open)
 }
 
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 fn request(source: u64, class: DecodeClass, script: &str) -> RecogniseRequest {
     RecogniseRequest {

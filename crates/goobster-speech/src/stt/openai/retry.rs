@@ -151,7 +151,7 @@ mod tests {
         for status in [400, 401, 403, 404, 413, 422] {
             assert!(!tried_again(status, None), "{status}");
         }
-        assert!(!tried_again(429, Some(Duration::from_secs(3600))));
+        assert!(!tried_again(429, Some(Duration::from_hours(1))));
     }
 
     #[test]

@@ -40,7 +40,7 @@ async fn serve(replies: &'static [Reply]) -> Server {
                     answer(&mut socket, status, &format!("Retry-After: {after}\r\n"), "").await;
                 }
                 Reply::HangUp => drop(socket),
-                Reply::Silence => tokio::time::sleep(Duration::from_secs(60)).await,
+                Reply::Silence => tokio::time::sleep(Duration::from_mins(1)).await,
             }
         }
     });
@@ -49,7 +49,7 @@ async fn serve(replies: &'static [Reply]) -> Server {
 
 async fn read_request(socket: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
-    let mut buffer = [0; 65_536];
+    let mut buffer = vec![0; 65_536];
     loop {
         let text = String::from_utf8_lossy(&bytes).into_owned();
         if let Some(head) = text.find("\r\n\r\n") {

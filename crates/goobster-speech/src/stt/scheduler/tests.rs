@@ -262,13 +262,12 @@ proptest! {
                 Step::Submit(source, class, ms) => {
                     let class = [Partial, Speculative, Final][usize::from(class)];
                     let job = Job { source, class, audio: Duration::from_millis(ms.into()) };
-                    match scheduler.submit(now, job, &mut effects) {
-                        Ok(id) => {
-                            model.jobs.insert(id, job);
-                            model.waiting.push(id);
-                        }
-                        Err(_) => prop_assert_ne!(class, Final),
-                    }
+                    if let Ok(id) = scheduler.submit(now, job, &mut effects) {
+ model.jobs.insert(id, job);
+ model.waiting.push(id);
+ } else {
+ prop_assert_ne!(class, Final);
+ }
                 }
                 Step::Finish(pick) if !model.running.is_empty() => {
                     let id = model.running.remove(usize::from(pick) % model.running.len());

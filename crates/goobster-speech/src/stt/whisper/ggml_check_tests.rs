@@ -8,7 +8,7 @@ use super::*;
 
 const HEADER: [i32; 11] = [51_864, 1500, 384, 6, 4, 448, 384, 6, 4, 80, 7];
 
-/// A whole tiny.en in q8_0, all weights zero; tensors in the order of their names.
+/// A whole `tiny.en` in `q8_0`, all weights zero; tensors in the order of their names.
 fn tiny_model() -> Vec<u8> {
     let shape = ModelShape {
         vocabulary: 51_864,
