@@ -2,4 +2,6 @@
 
 pub mod marks;
 pub mod recordings;
+pub mod redis_server;
+pub mod sessions;
 pub mod signals;

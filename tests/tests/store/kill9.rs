@@ -132,7 +132,7 @@ fn check(told: &Told, record: &CloseRecord) -> u64 {
 async fn nothing_that_was_answered_is_lost_and_no_session_becomes_a_ghost() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.redb");
-    let mut dice = StdRng::seed_from_u64(0x600b57e4);
+    let mut dice = StdRng::seed_from_u64(0x600b_57e4);
     let (mut everything, mut records) = (HashMap::<u64, Told>::new(), HashMap::<u64, CloseRecord>::new());
     let (mut crashes, mut open_when_killed) = (0, 0);
     for kill in 0..KILLS {

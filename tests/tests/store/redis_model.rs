@@ -70,9 +70,10 @@ async fn the_scripts_agree_with_the_pure_rules() {
             let mut epochs = Vec::new();
             for store in [&model as &dyn Store, &redis] {
                 let lease = store
-                    .reserve(claim(prefix + 9, prefix + 9, 1), Duration::from_millis(50))
+                    .reserve(claim(prefix + 9, prefix + 9, 1), Duration::from_secs(5))
                     .await
                     .unwrap();
+                store.release(lease).await.unwrap();
                 epochs.push(lease.epoch);
             }
             let (mut ours, mut theirs) = (StdRng::seed_from_u64(seed), StdRng::seed_from_u64(seed));

@@ -48,7 +48,7 @@ local function settle(time)
     for index, amount in pairs(buckets) do shifted[index - shift] = amount end
     buckets, moved = shifted, true
   end
-  for index in pairs(buckets) do if leaves(index) <= time then buckets[index] = nil end end
+  for index in pairs(buckets) do if leaves(index) <= time then buckets[index], moved = nil, true end end
 end
 local function add(index, amount) buckets[index] = (buckets[index] or 0) + amount end
 local function begin(from, amount)
@@ -91,7 +91,7 @@ local function usage(time)
   return sum, resets
 end
 
-local function save(total)
+local function save(total, ttl)
   redis.call('DEL', KEYS[1])
   redis.call('HSET', KEYS[1], 'kind', policy, 'total', int(total))
   if policy == 'fixed' then
@@ -99,7 +99,7 @@ local function save(total)
   else
     for index, amount in pairs(buckets) do redis.call('HSET', KEYS[1], 'b:' .. int(index), int(amount)) end
   end
-  redis.call('PEXPIRE', KEYS[1], int(forget_after))
+  redis.call('PEXPIRE', KEYS[1], int(ttl))
 end
 local total = tonumber(redis.call('HGET', KEYS[1], 'total') or 0)
 local applied = seq > tonumber(redis.call('GET', KEYS[3]) or 0)
@@ -107,14 +107,18 @@ if applied then
   if delta > 0 then
     charge()
     total = total + delta
-    save(total)
+    save(total, forget_after)
   end
   redis.call('SET', KEYS[3], ARGV[2], 'PX', ARGV[13])
 end
 moved = false
 local counted, resets = usage(now)
--- The server's clock was set back by more than a window: kept, or a member without charges would wait for it for ever.
-if moved then save(total) end
+-- What looking changed is kept: a bucket that has left must not come back when the clock steps back, and a clock that was
+-- set back by more than a window must not be waited for. Only a charge lengthens how long the member is remembered.
+if moved then
+  local ttl = redis.call('PTTL', KEYS[1])
+  if ttl > 0 then save(total, ttl) end
+end
 local spent = math.min(counted, limit)
 local remaining = limit - spent
 -- What is set aside for the other sessions, and for this one.
