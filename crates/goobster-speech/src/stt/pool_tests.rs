@@ -80,7 +80,7 @@ fn spawn(pool: &Arc<DecodePool<Scripted>>, request: RecogniseRequest) -> tokio::
 }
 
 async fn until(pool: &DecodePool<Scripted>, what: impl Fn(PoolStats) -> bool) {
-    for _ in 0..2000 {
+    for _ in 0..20_000 {
         if what(pool.stats()) {
             return;
         }
@@ -115,7 +115,8 @@ async fn a_final_stops_a_running_partial_at_once() {
 async fn the_worker_is_held_until_the_engine_returns_even_when_the_caller_is_gone() {
     let (pool, open) = pool(LONG);
     let first = spawn(&pool, request(1, DecodeClass::Final, "wait"));
-    until(&pool, |stats| stats.running == 1).await;
+    // Fetched by the worker, not only started by the scheduler: before that, a caller may still take it back.
+    until(&pool, |_| pool.engine().states.load(Ordering::SeqCst) == 1).await;
     first.abort();
     assert!(first.await.unwrap_err().is_cancelled());
     let second = spawn(&pool, request(2, DecodeClass::Final, ""));
