@@ -22,8 +22,10 @@ use goobster_store::{EmbeddedStore, RedisOptions, RedisStore};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-/// How long `hold` and `contend` lease places.
+/// How long `hold` leases its place.
 const LEASE: Duration = Duration::from_millis(600);
+/// How long `contend` leases places: never timing out, however slow the machine, or a slow task would count for two.
+const LONG_LEASE: Duration = Duration::from_mins(1);
 
 fn now() -> UtcMillis {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -158,9 +160,9 @@ fn tight() -> LimitsConfig {
     }
 }
 
-async fn redis(url: &str, node: u64) -> Result<RedisStore, LimitsError> {
+async fn redis(url: &str, node: u64, lease: Duration) -> Result<RedisStore, LimitsError> {
     let options = RedisOptions {
-        lease: LEASE,
+        lease,
         patience: Duration::from_secs(5),
         ..RedisOptions::default()
     };
@@ -170,7 +172,7 @@ async fn redis(url: &str, node: u64) -> Result<RedisStore, LimitsError> {
 /// Twelve tasks fight for places. A second, independent count on the same server (raised after a place is had, lowered
 /// before it is given back) can never pass a limit unless the limit was passed.
 async fn contend(url: &str, node: u64, millis: u64) -> Result<(), LimitsError> {
-    let store = redis(url, node).await?;
+    let store = redis(url, node, LONG_LEASE).await?;
     let counter =
         ::redis::Client::open(url).map_err(|error| LimitsError::unavailable("the counter", error))?;
     let counter = counter
@@ -201,7 +203,7 @@ async fn contend(url: &str, node: u64, millis: u64) -> Result<(), LimitsError> {
                     user: UserId::new(user),
                     guild: GuildId::new(guild),
                 };
-                let lease = match store.reserve(claim, LEASE).await {
+                let lease = match store.reserve(claim, LONG_LEASE).await {
                     Ok(lease) => lease,
                     Err(LimitsError::Refused(_)) => {
                         refused.fetch_add(1, Ordering::Relaxed);
@@ -256,7 +258,7 @@ async fn contend(url: &str, node: u64, millis: u64) -> Result<(), LimitsError> {
 
 /// One session of user 1 in guild 1: charges 10 ms every 50 ms, renews, and says why it had to stop.
 async fn hold(url: &str, node: u64) -> Result<(), LimitsError> {
-    let store = redis(url, node).await?;
+    let store = redis(url, node, LEASE).await?;
     let claim = SlotClaim {
         session: SessionId::new(node),
         user: UserId::new(1),

@@ -112,12 +112,10 @@ fn check(told: &Told, record: &CloseRecord) -> u64 {
         assert!(!told.closed, "a session that was closed in order is no crash");
         let last = if record.last_seq.get() == 0 {
             record.opened_at.get()
+        } else if stored == asked {
+            told.asked.2
         } else {
-            if stored == asked {
-                told.asked.2
-            } else {
-                told.durable.2
-            }
+            told.durable.2
         };
         assert_eq!(record.closed_at.get(), last, "closed at its last tick");
         assert_eq!(record.closed_at, record.last_tick);

@@ -239,9 +239,8 @@ async fn allowed_locally_a_session_is_entered_when_the_store_returns() {
         store.store().usage(UserId::new(1), now()).await.unwrap().used,
         Millis::from_secs(5)
     );
-    assert_eq!(
+    assert!(
         tick(&store, 1, lease.epoch, 2).await.unwrap().0,
-        true,
         "and it goes on in the store"
     );
     store.renew(lease).await.unwrap();
