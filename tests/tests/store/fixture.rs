@@ -55,7 +55,7 @@ pub(crate) async fn subjects(limits: &LimitsConfig) -> Vec<Subject> {
     ]
 }
 
-/// A process's view of a server; places last 600 ms without being renewed.
+/// A process's view of a server; places last 10 s without being renewed.
 pub(crate) async fn redis(
     server: &RedisServer,
     node: u64,
@@ -63,7 +63,7 @@ pub(crate) async fn redis(
     time: TimeSource,
 ) -> RedisStore {
     let options = RedisOptions {
-        lease: Duration::from_millis(600),
+        lease: Duration::from_secs(10),
         patience: Duration::from_secs(2),
         time,
         ..RedisOptions::default()

@@ -373,7 +373,7 @@ everywhere!(
 everywhere!(
     a_reservation_times_out_and_the_same_claim_gets_the_same_place,
     async |store: &dyn Store, _| {
-        let hold = Duration::from_millis(300);
+        let hold = Duration::from_secs(1);
         let lease = store.reserve(claim(1, 1, 1), hold).await.unwrap();
         let again = store.reserve(claim(1, 1, 1), hold).await.unwrap();
         assert_eq!(
@@ -385,7 +385,7 @@ everywhere!(
             matches!(conflict, Err(LimitsError::Conflict { .. })),
             "{conflict:?}"
         );
-        tokio::time::sleep(Duration::from_millis(450)).await;
+        tokio::time::sleep(Duration::from_millis(1_200)).await;
         assert_eq!(store.held().await.unwrap().total(), 0);
         let lost = store.confirm(lease).await;
         assert!(matches!(lost, Err(LimitsError::LeaseLost { .. })), "{lost:?}");
