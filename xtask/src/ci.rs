@@ -9,6 +9,9 @@ use crate::{shell, test, tidy};
 /// Development packages of the system that the feature `host-voice` links.
 const HOST_VOICE_LIBRARIES: [&str; 2] = ["alsa", "speech-dispatcher"];
 
+/// A step's name and what it does.
+type Step = (&'static str, fn() -> Result<()>);
+
 struct Outcome {
     step: &'static str,
     took: Duration,
@@ -16,7 +19,7 @@ struct Outcome {
 }
 
 pub(crate) fn run() -> Result<()> {
-    let steps: [(&'static str, fn() -> Result<()>); 7] = [
+    let steps: [Step; 7] = [
         ("fmt", || {
             shell::run(shell::cargo().args(["fmt", "--all", "--check"]))
         }),

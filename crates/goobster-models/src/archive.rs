@@ -33,7 +33,7 @@ pub(crate) fn member<'w>(
         .map_err(|e| broken(package, format!("{name}: {e}")))
 }
 
-fn broken(path: &Path, what: impl ToString) -> ModelError {
+fn broken(path: &Path, what: impl std::fmt::Display) -> ModelError {
     ModelError::Format {
         file: path.display().to_string(),
         offset: 0,

@@ -1,6 +1,6 @@
 //! The tools that building needs beyond Rust and gcc: a C++ compiler, make, cmake.
 //!
-//! As root, or with sudo that asks for no password, the package manager installs them. Otherwise cmake comes from PyPI (with
+//! As root, or with sudo that asks for no password, the package manager installs them. Otherwise cmake comes from `PyPI` (with
 //! ninja in make's place) into the cache folder; a C++ compiler does not exist there, so the exact command is told.
 
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use goobster_models::Cache;
 use super::{SetupMissing, Variable};
 use crate::shell;
 
-/// cmake and ninja as PyPI has them.
+/// cmake and ninja as `PyPI` has them.
 const PYPI_TOOLS: [&str; 2] = ["cmake==4.4.4", "ninja==1.13.2"];
 
 /// A program that building needs.

@@ -59,7 +59,7 @@ pub(super) fn check(root: &Path, found: &mut Findings) -> Result<()> {
         let Ok(text) = fs::read_to_string(root.join(&file)) else {
             continue;
         };
-        if shown.ends_with(".rs") {
+        if file.extension().is_some_and(|e| e == "rs") {
             check_source(&shown, &text, found);
         }
         check_paths(&shown, &text, found);

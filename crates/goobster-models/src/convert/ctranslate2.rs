@@ -1,4 +1,4 @@
-//! Reads CTranslate2's `model.bin` as a stream of named tensors.
+//! Reads `CTranslate2`'s `model.bin` as a stream of named tensors.
 //!
 //! The layout (little-endian): format version `u32`; name of the specification (a string); its revision `u32`; number
 //! of variables `u32`; then for each variable its name (a string), rank `u8`, each dimension `u32`, element type `u8`,
@@ -264,6 +264,7 @@ pub(crate) mod tests {
     }
 
     #[test]
+    #[expect(clippy::float_cmp, reason = "these values are exact")]
     fn variables_come_in_order_and_unread_data_is_skipped() {
         let bytes = file(&[
             ("a", &[2, 2], 4, vec![0x00, 0x3c, 0x00, 0xc0, 0, 0, 0, 0]),

@@ -1,4 +1,4 @@
-//! IEEE 754 half precision to single and back, as CTranslate2 stores weights and ggml stores block scales.
+//! IEEE 754 half precision to single and back, as `CTranslate2` stores weights and ggml stores block scales.
 
 /// The value of a half-precision number, exactly.
 pub(crate) fn to_f32(half: u16) -> f32 {
@@ -54,6 +54,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::float_cmp, reason = "these values are exact")]
     fn known_values_and_ties() {
         assert_eq!(to_f32(0x3c00), 1.0);
         assert_eq!(to_f32(0xc000), -2.0);

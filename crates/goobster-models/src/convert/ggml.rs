@@ -1,6 +1,6 @@
 //! Writes whisper.cpp's model file: magic, eleven hyper-parameters, mel filters, vocabulary, then the tensors.
 //!
-//! Per-tensor types are the ones whisper.cpp allocates for a q8_0 model: matrices are q8_0 (blocks of 32 values, a
+//! Per-tensor types are the ones whisper.cpp allocates for a `q8_0` model: matrices are `q8_0` (blocks of 32 values, a
 //! half-precision scale and 32 signed bytes), the two convolutions half precision, everything else single precision.
 
 use std::io::{Seek, SeekFrom, Write};
@@ -11,9 +11,9 @@ use super::{float16, mel};
 const MAGIC: u32 = 0x6767_6d6c;
 /// `GGML_FTYPE_MOSTLY_Q8_0` = 7, plus the quantisation format's version, 2, times 1000.
 const FTYPE_Q8_0: u32 = 2_007;
-/// Values a q8_0 block.
+/// Values a `q8_0` block.
 pub(crate) const BLOCK: usize = 32;
-/// Bytes a q8_0 block: the scale and the values.
+/// Bytes a `q8_0` block: the scale and the values.
 const BLOCK_BYTES: usize = 2 + BLOCK;
 
 /// The numbers that describe a Whisper model's size.
@@ -139,7 +139,7 @@ impl<W: Write + Seek> Writer<W> {
     }
 }
 
-/// One q8_0 block: the largest magnitude maps to 127, the rest round to the nearest step, halves away from zero.
+/// One `q8_0` block: the largest magnitude maps to 127, the rest round to the nearest step, halves away from zero.
 /// The same arithmetic as ggml's reference quantiser, so that the file is the same byte for byte.
 fn quantise(block: &[f32]) -> [u8; BLOCK_BYTES] {
     let largest = block.iter().fold(0f32, |m, v| m.max(v.abs()));
@@ -159,6 +159,7 @@ mod tests {
     use std::io::Cursor;
 
     #[test]
+    #[expect(clippy::float_cmp, reason = "these values are exact")]
     fn a_block_keeps_its_extremes_and_signs() {
         let mut block = [0f32; BLOCK];
         block[0] = -2.54;

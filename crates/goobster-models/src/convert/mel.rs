@@ -61,6 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::float_cmp, reason = "these values are exact")]
     fn the_bank_has_whispers_numbers() {
         let bank = filters(80);
         assert_eq!(bank.len(), 80 * BINS);

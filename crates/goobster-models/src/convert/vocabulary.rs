@@ -1,4 +1,4 @@
-//! Whisper's text tokens, from CTranslate2's `vocabulary.txt` (one token a line, in GPT-2's printable byte alphabet) to
+//! Whisper's text tokens, from `CTranslate2`'s `vocabulary.txt` (one token a line, in GPT-2's printable byte alphabet) to
 //! raw bytes as ggml stores them.
 
 use crate::error::ModelError;

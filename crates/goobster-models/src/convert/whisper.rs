@@ -1,8 +1,8 @@
-//! From CTranslate2's Whisper weights to whisper.cpp's q8_0 file, in one pass and in constant memory.
+//! From `CTranslate2`'s Whisper weights to whisper.cpp's `q8_0` file, in one pass and in constant memory.
 //!
-//! CTranslate2 stacks the matrices of one attention that read the same input: in self-attention `linear_0` is query,
+//! `CTranslate2` stacks the matrices of one attention that read the same input: in self-attention `linear_0` is query,
 //! key, value; in cross-attention `linear_0` is the query and `linear_1` key, value. Rows come in order, so each stack
-//! is cut as it streams by. Whisper's keys have no bias: CTranslate2 fills the gap with zeros, ggml leaves it out.
+//! is cut as it streams by. Whisper's keys have no bias: `CTranslate2` fills the gap with zeros, ggml leaves it out.
 
 use std::collections::BTreeSet;
 use std::io::{Read, Seek, Write};
@@ -14,7 +14,7 @@ use crate::error::ModelError;
 
 /// Whisper hears 80 mel bands (large-v3, which hears 128, is not in the manifest).
 const MELS: usize = 80;
-/// Values converted at a time: whole q8_0 blocks.
+/// Values converted at a time: whole `q8_0` blocks.
 const CHUNK: usize = 1 << 14;
 
 /// One ggml tensor cut out of a variable.
@@ -118,7 +118,7 @@ fn measure(variable: &Variable, parameters: &mut HyperParameters) {
     }
 }
 
-/// `encoder/layer_3/ffn/linear_0/bias` is ("encoder", 3, "ffn/linear_0/bias").
+/// `encoder/layer_3/ffn/linear_0/bias` is side `encoder`, layer 3, part `ffn/linear_0/bias`.
 fn layer_of(name: &str) -> Option<(&str, u32, &str)> {
     let (side, rest) = name.split_once("/layer_")?;
     let (layer, rest) = rest.split_once('/')?;
@@ -163,7 +163,7 @@ fn pieces(variable: &Variable) -> Result<Vec<Piece>, String> {
     Ok(names
         .into_iter()
         .map(|name| Piece {
-            name: (!(name.ends_with(".key") && suffix == "bias")).then(|| {
+            name: (!(suffix == "bias" && name.rsplit('.').next() == Some("key"))).then(|| {
                 if suffix.is_empty() {
                     name
                 } else {
@@ -176,7 +176,7 @@ fn pieces(variable: &Variable) -> Result<Vec<Piece>, String> {
         .collect())
 }
 
-/// OpenAI's names for a CTranslate2 variable (several when it is a stack), and `weight`, `bias` or nothing.
+/// OpenAI's names for a `CTranslate2` variable (several when it is a stack), and `weight`, `bias` or nothing.
 fn targets(name: &str) -> Option<(Vec<String>, &'static str)> {
     let fixed = |n: &str, suffix| Some((vec![n.to_owned()], suffix));
     match name {

@@ -12,9 +12,9 @@ use super::{client, http};
 use crate::manifest::{Origin, Package};
 
 /// Patience with a question to a client.
-const ASK: Duration = Duration::from_secs(60);
+const ASK: Duration = Duration::from_mins(1);
 /// Patience with a client that downloads.
-const DOWNLOAD: Duration = Duration::from_secs(15 * 60);
+const DOWNLOAD: Duration = Duration::from_mins(15);
 /// What a Python index is asked for: its JSON form, else HTML.
 const SIMPLE_INDEX: &str = "application/vnd.pypi.simple.v1+json, text/html;q=0.5";
 /// What pip falls back to when nobody configured an index.
@@ -104,9 +104,9 @@ fn command(package: &Package) -> Option<Vec<String>> {
                     Some((major, minor)) if !minor.is_empty() => format!("{major}.{minor}"),
                     _ => version.to_owned(),
                 };
-                line.push_str(&format!(
-                    " --implementation {implementation} --python-version {version} --abi {abi}"
-                ));
+                line = format!(
+                    "{line} --implementation {implementation} --python-version {version} --abi {abi}"
+                );
             }
             line
         }

