@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use symphonia::core::audio::SampleBuffer;
-use symphonia::core::codecs::{CODEC_TYPE_NULL, CodecParameters};
+use symphonia::core::codecs::CODEC_TYPE_NULL;
 use symphonia::core::errors::Error;
 use symphonia::core::formats::{FormatOptions, FormatReader, Packet, Track};
 use symphonia::core::io::{MediaSourceStream, MediaSourceStreamOptions};
@@ -16,6 +16,7 @@ use super::codec::{Codec, MAX_PACKET_FRAMES, Mixed, make_decoder, mix};
 use super::contain::contained;
 use super::decode::{Pcm, Step};
 use super::guard::Ending;
+use super::headers::{claimed_length, describe, open_error};
 use super::info::{Damage, FileInfo, Length};
 use super::sniff::Container;
 use super::source::Source;
@@ -28,6 +29,9 @@ const MAX_BAD_IN_A_ROW: u32 = 2_000;
 /// Bad packets before the first good one, after which the file is taken for something else (the two bytes that mark
 /// an MP3 frame occur in any data).
 const MAX_BAD_AT_START: u32 = 40;
+
+/// Packets of one file that may make its decoder panic; each leaves a message on standard error.
+const MAX_PANICS: u32 = 16;
 
 /// A recording that symphonia demuxes; Opus inside it is decoded by libopus.
 pub(super) struct Demuxed {
@@ -43,6 +47,7 @@ pub(super) struct Demuxed {
     held: Option<Packet>,
     good: u64,
     bad_in_a_row: u32,
+    panics: u32,
     total_bytes: u64,
     ending: Ending,
     ended: bool,
@@ -92,6 +97,7 @@ impl Demuxed {
             held: None,
             good: 0,
             bad_in_a_row: 0,
+            panics: 0,
             total_bytes,
             ending,
             ended: false,
@@ -222,6 +228,10 @@ impl Demuxed {
             }),
             Ok(Mixed::Rate(rate)) => Err(AudioError::SampleRate { place, rate }),
             Err(_) => {
+                self.panics += 1;
+                if self.panics > MAX_PANICS {
+                    return Err(self.corrupt("its packets break the decoder again and again".to_owned()));
+                }
                 // The decoder's state is unknown after a panic.
                 self.decoder = make_decoder(&self.place, &self.track.params)?.0;
                 Ok(None)
@@ -327,88 +337,4 @@ fn choose_track(
             what,
         }
     }))
-}
-
-fn describe(container: Container, params: &CodecParameters, decoder: &Codec) -> FileInfo {
-    let container = container.name();
-    let rate = params.sample_rate.unwrap_or(0);
-    if let Codec::Opus { head, .. } = decoder {
-        let rate = if head.original_rate > 0 {
-            head.original_rate
-        } else {
-            rate
-        };
-        return FileInfo {
-            container,
-            codec: "opus".to_owned(),
-            channels: head.channels,
-            rate,
-        };
-    }
-    let codec = symphonia::default::get_codecs().get_codec(params.codec);
-    FileInfo {
-        container,
-        codec: codec.map_or("unknown", |codec| codec.short_name).to_owned(),
-        channels: params.channels.map_or(0, symphonia::core::audio::Channels::count),
-        rate,
-    }
-}
-
-fn claimed_length(container: Container, params: &CodecParameters) -> Length {
-    let (Some(frames), Some(base)) = (params.n_frames, params.time_base) else {
-        return Length::Unknown;
-    };
-    if base.denom == 0 {
-        return Length::Unknown;
-    }
-    let time = base.calc_time(frames);
-    let Ok(length) = Duration::try_from_secs_f64(time.seconds as f64 + time.frac) else {
-        return Length::Unknown;
-    };
-    if length.is_zero() {
-        // Fragmented MP4 and live recordings.
-        return Length::Unknown;
-    }
-    // Without a LAME tag (which gives the delay), the length of an MP3 is computed from its bit rate; that of bare AAC
-    // always is.
-    let estimated = container == Container::Adts || container == Container::Mpeg && params.delay.is_none();
-    if estimated {
-        Length::Estimated(length)
-    } else {
-        Length::Exact(length)
-    }
-}
-
-/// Why a file could not be opened, in terms of the file.
-fn open_error(place: String, container: Container, length: u64, error: &Error) -> AudioError {
-    let name = container.name();
-    match error {
-        Error::IoError(e) if e.kind() != io::ErrorKind::UnexpectedEof => {
-            let source = io::Error::new(e.kind(), e.to_string());
-            AudioError::Read {
-                place,
-                offset: 0,
-                source,
-            }
-        }
-        Error::IoError(_) => AudioError::Truncated {
-            place,
-            length,
-            detail: format!("the {name} header is incomplete"),
-        },
-        Error::Unsupported(what) if what.contains("moov") || what.contains("missing data") => {
-            let detail =
-                format!("the part of the {name} file that says where the sound is ({what}) is missing");
-            AudioError::Truncated {
-                place,
-                length,
-                detail,
-            }
-        }
-        other => AudioError::Corrupt {
-            place,
-            detail: format!("{name}: {other}"),
-            at: Duration::ZERO,
-        },
-    }
 }

@@ -14,6 +14,7 @@ mod decode;
 mod demux;
 mod downmix;
 mod guard;
+mod headers;
 mod info;
 mod ogg_opus;
 mod opus_head;

@@ -274,7 +274,7 @@ fn opus_lengths_are_known_beforehand() {
 #[test]
 fn an_hour_is_read_in_constant_memory() {
     // Streams from a reader that makes up its bytes: 16-bit stereo at 48 kHz, 691 MB that never exist at once.
-    let largest = crate::largest::largest_allocation(|| {
+    let largest = crate::watching::largest_allocation(|| {
         let mut file = AudioFile::from_reader(Endless::new(3_600), "long.wav").unwrap();
         let (mut block, mut samples) = (Vec::new(), 0u64);
         while let Some(at) = file.next_block(&mut block).unwrap() {

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use goobster_audio::AudioError;
 use proptest::prelude::*;
 
-use crate::largest::largest_allocation;
 use crate::making::*;
+use crate::watching::largest_allocation;
 
 /// No fixture is longer than 20 kB, so none may take anything near this.
 const MOST_BYTES: usize = 192 << 20;

@@ -4,5 +4,6 @@
 mod damage;
 mod formats;
 mod hostile;
-mod largest;
 mod making;
+mod steady;
+mod watching;

@@ -1,4 +1,4 @@
-//! Watches the largest single allocation, so that a test can tell when a file's claims are believed.
+//! Watches allocations: the largest one, which tells when a file's claims are believed, and how many there are.
 #![allow(unsafe_code)] // A global allocator cannot be written without.
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -7,10 +7,12 @@ use std::cell::Cell;
 thread_local! {
     /// Decoding happens on the thread of its test.
     static LARGEST: Cell<usize> = const { Cell::new(0) };
+    static COUNT: Cell<u64> = const { Cell::new(0) };
 }
 
 fn note(size: usize) {
     LARGEST.with(|largest| largest.set(largest.get().max(size)));
+    COUNT.with(|count| count.set(count.get() + 1));
 }
 
 struct Watching;
@@ -49,4 +51,11 @@ pub(crate) fn largest_allocation(work: impl FnOnce()) -> usize {
     LARGEST.with(|largest| largest.set(0));
     work();
     LARGEST.with(Cell::get)
+}
+
+/// Runs `work` and returns how often it allocated.
+pub(crate) fn allocations(work: impl FnOnce()) -> u64 {
+    let before = COUNT.with(Cell::get);
+    work();
+    COUNT.with(Cell::get) - before
 }
