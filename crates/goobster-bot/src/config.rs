@@ -82,7 +82,11 @@ pub struct Talk {
 
 impl Default for Talk {
     fn default() -> Self {
-        Self { wake_name: "Goobster".to_owned(), patience_ms: None, barge_in_ms: None }
+        Self {
+            wake_name: "Goobster".to_owned(),
+            patience_ms: None,
+            barge_in_ms: None,
+        }
     }
 }
 
@@ -160,10 +164,12 @@ impl Config {
         let say = |what: String| Failure::Configuration(format!("{}: {what}", path.display()));
         let size = std::fs::metadata(path).map_err(|e| say(e.to_string()))?.len();
         if size > LARGEST {
-            return Err(say(format!("{size} bytes is no configuration file (at most {LARGEST})")));
+            return Err(say(format!(
+                "{size} bytes is no configuration file (at most {LARGEST})"
+            )));
         }
         let text = std::fs::read_to_string(path).map_err(|e| say(e.to_string()))?;
-        Self::parse(&text).map_err(|what| say(what))
+        Self::parse(&text).map_err(say)
     }
 
     /// Reads a configuration from TOML; the message of an error names the line.
@@ -196,12 +202,24 @@ impl Config {
             return wrong(format!("the wake name '{name}' must have 1 to 40 letters"));
         }
         for (key, value, range) in [
-            ("conversation.patience_ms", self.conversation.patience_ms, 200..=3000),
-            ("conversation.barge_in_ms", self.conversation.barge_in_ms, 200..=5000),
+            (
+                "conversation.patience_ms",
+                self.conversation.patience_ms,
+                200..=3000,
+            ),
+            (
+                "conversation.barge_in_ms",
+                self.conversation.barge_in_ms,
+                200..=5000,
+            ),
             ("brain.timeout_s", self.brain.timeout_s, 1..=600),
         ] {
             if let Some(value) = value.filter(|value| !range.contains(value)) {
-                return wrong(format!("{key} = {value} is outside {}..={}", range.start(), range.end()));
+                return wrong(format!(
+                    "{key} = {value} is outside {}..={}",
+                    range.start(),
+                    range.end()
+                ));
             }
         }
         for (key, url) in [
@@ -238,15 +256,25 @@ mod tests {
     #[test]
     fn an_unknown_key_is_refused_with_its_line() {
         let message = Config::parse("profile = \"small\"\nwake_nam = \"x\"\n").unwrap_err();
-        assert!(message.contains("line 2") && message.contains("wake_nam"), "{message}");
+        assert!(
+            message.contains("line 2") && message.contains("wake_nam"),
+            "{message}"
+        );
     }
 
     #[test]
     fn the_command_line_wins_over_the_file() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("g.toml");
-        std::fs::write(&file, "profile = \"small\"\n[brain]\nurl = \"http://a/v1\"\nmodel = \"m\"\n").unwrap();
-        let over = Overrides { brain_url: Some("http://b".into()), ..Overrides::default() };
+        std::fs::write(
+            &file,
+            "profile = \"small\"\n[brain]\nurl = \"http://a/v1\"\nmodel = \"m\"\n",
+        )
+        .unwrap();
+        let over = Overrides {
+            brain_url: Some("http://b".into()),
+            ..Overrides::default()
+        };
         let config = Config::load(Some(&file), over).unwrap();
         assert_eq!(config.profile, Profile::Small);
         assert_eq!(config.brain.url.as_deref(), Some("http://b"));

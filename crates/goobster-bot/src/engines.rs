@@ -37,8 +37,16 @@ pub struct Engines<'a> {
 impl<'a> Engines<'a> {
     /// Engines for a configuration; `offline` forbids fetching.
     pub fn new(config: &'a Config, offline: bool, terminal: Terminal) -> Self {
-        let options = FetchOptions { offline, ..FetchOptions::default() };
-        Self { config, options, terminal, silero: Mutex::new(None) }
+        let options = FetchOptions {
+            offline,
+            ..FetchOptions::default()
+        };
+        Self {
+            config,
+            options,
+            terminal,
+            silero: Mutex::new(None),
+        }
     }
 
     /// The recogniser: a server when one is configured, else Whisper. `wanted` is a model by name or a ggml file.
@@ -50,12 +58,23 @@ impl<'a> Engines<'a> {
     }
 
     /// Whisper in this process, with the context trimmed or full.
-    pub fn whisper(&self, wanted: Option<&str>, audio_context: AudioContext) -> Result<WhisperRecogniser, Failure> {
+    pub fn whisper(
+        &self,
+        wanted: Option<&str>,
+        audio_context: AudioContext,
+    ) -> Result<WhisperRecogniser, Failure> {
         let name = wanted.unwrap_or(self.config.profile.model());
-        let options = WhisperOptions { audio_context, ..WhisperOptions::default() };
+        let options = WhisperOptions {
+            audio_context,
+            ..WhisperOptions::default()
+        };
         let own = Path::new(name);
         if own.is_file() {
-            let stem = own.file_stem().unwrap_or(own.as_os_str()).to_string_lossy().into_owned();
+            let stem = own
+                .file_stem()
+                .unwrap_or(own.as_os_str())
+                .to_string_lossy()
+                .into_owned();
             return Ok(WhisperRecogniser::load(own, stem, &options)?);
         }
         let Some(model) = manifest::find(&format!("whisper-{name}")) else {
@@ -68,7 +87,12 @@ impl<'a> Engines<'a> {
     }
 
     fn remote_recogniser(&self) -> Result<Arc<dyn SpeechToText>, Failure> {
-        let AudioServer { url, model, api_key_env, .. } = &self.config.recogniser;
+        let AudioServer {
+            url,
+            model,
+            api_key_env,
+            ..
+        } = &self.config.recogniser;
         Ok(Arc::new(OpenAiRecogniser::new(OpenAiTranscriptionOptions {
             url: url.clone().unwrap_or_default(),
             model: model.clone().unwrap_or_else(|| "whisper-1".to_owned()),
@@ -83,7 +107,9 @@ impl<'a> Engines<'a> {
         if let Some(server) = self.remote_voice()? {
             engines.push(Arc::new(server));
         }
-        self.have(&manifest::ESPEAK).map(drop).or_else(|failure| self.unless_elsewhere(failure))?;
+        self.have(&manifest::ESPEAK)
+            .map(drop)
+            .or_else(|failure| self.unless_elsewhere(failure))?;
         let runtime = Cache::locate()?.root().join("runtime");
         let espeak = Espeak::find(Some(&runtime))?;
         if self.config.profile == Profile::Standard {
@@ -113,13 +139,24 @@ impl<'a> Engines<'a> {
         let runtime = self.have(&manifest::ONNX_RUNTIME)?;
         self.have(&manifest::PIPER_JOE_CONFIG)?;
         let model = self.have(&manifest::PIPER_JOE)?;
-        Ok(PiperVoice::load(&PiperFiles { runtime, model }, espeak, PiperVoice::default_threads())?)
+        Ok(PiperVoice::load(
+            &PiperFiles { runtime, model },
+            espeak,
+            PiperVoice::default_threads(),
+        )?)
     }
 
     fn remote_voice(&self) -> Result<Option<OpenAiVoice>, Failure> {
-        let AudioServer { url, model, voice, api_key_env } = &self.config.synthesiser;
+        let AudioServer {
+            url,
+            model,
+            voice,
+            api_key_env,
+        } = &self.config.synthesiser;
         let Some(url) = url else { return Ok(None) };
-        let base = url.parse().map_err(|e| Failure::Configuration(format!("synthesiser.url: {e}")))?;
+        let base = url
+            .parse()
+            .map_err(|e| Failure::Configuration(format!("synthesiser.url: {e}")))?;
         let model = model.clone().unwrap_or_else(|| "tts-1".to_owned());
         let voice = voice.clone().unwrap_or_else(|| "alloy".to_owned());
         let mut server = SpeechServer::new(base, model, voice);
@@ -134,11 +171,14 @@ impl<'a> Engines<'a> {
         if silero.is_none() {
             match self.have(&manifest::SILERO) {
                 Ok(path) => {
-                    let weights = SileroWeights::load(&path)
-                        .map_err(|e| Failure::SetupMissing(format!("{e}; `goobster models pull` fetches it again")))?;
+                    let weights = SileroWeights::load(&path).map_err(|e| {
+                        Failure::SetupMissing(format!("{e}; `goobster models pull` fetches it again"))
+                    })?;
                     *silero = Some(Arc::new(weights));
                 }
-                Err(failure) => self.terminal.warn(&format!("{failure}\nthe small detector, earshot, listens instead")),
+                Err(failure) => self.terminal.warn(&format!(
+                    "{failure}\nthe small detector, earshot, listens instead"
+                )),
             }
         }
         Ok(match &*silero {
@@ -150,7 +190,9 @@ impl<'a> Engines<'a> {
     /// The responder: a chat server when one is configured, else the built-in one.
     pub fn responder(&self) -> Result<Arc<dyn Responder>, Failure> {
         let brain = &self.config.brain;
-        let Some(url) = &brain.url else { return Ok(Arc::new(BuiltIn::new())) };
+        let Some(url) = &brain.url else {
+            return Ok(Arc::new(BuiltIn::new()));
+        };
         let mut options = ChatConfig::new(url.clone(), brain.model.clone().unwrap_or_default());
         options.api_key = brain.api_key_env.as_deref().map(ApiKey::from_env).transpose()?;
         if let Some(seconds) = brain.timeout_s {
@@ -172,7 +214,10 @@ impl<'a> Engines<'a> {
 
 /// The names of the Whisper models that can be fetched.
 pub fn model_names() -> Vec<&'static str> {
-    manifest::ALL.iter().filter_map(|a| a.id.strip_prefix("whisper-")).collect()
+    manifest::ALL
+        .iter()
+        .filter_map(|a| a.id.strip_prefix("whisper-"))
+        .collect()
 }
 
 /// Whether a profile's model knows a language; a word for the user when it does not.
@@ -191,6 +236,8 @@ fn key(variable: Option<&str>) -> Result<Option<String>, Failure> {
     let Some(name) = variable else { return Ok(None) };
     match std::env::var(name) {
         Ok(key) if !key.trim().is_empty() => Ok(Some(key.trim().to_owned())),
-        _ => Err(Failure::Configuration(format!("api_key_env: the environment variable {name} is not set"))),
+        _ => Err(Failure::Configuration(format!(
+            "api_key_env: the environment variable {name} is not set"
+        ))),
     }
 }

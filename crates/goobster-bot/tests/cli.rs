@@ -9,7 +9,10 @@ use serde_json::Value;
 
 fn goobster() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_goobster"));
-    command.env_remove("GOOBSTER_PROFILE").env("GOOBSTER_OFFLINE", "1").stdin(Stdio::null());
+    command
+        .env_remove("GOOBSTER_PROFILE")
+        .env("GOOBSTER_OFFLINE", "1")
+        .stdin(Stdio::null());
     command
 }
 
@@ -47,7 +50,11 @@ fn of<'a>(events: &'a [Value], kind: &str) -> Vec<&'a Value> {
 fn recording(name: &str) -> PathBuf {
     let cache = goobster_models::Cache::locate().expect("a cache folder");
     let path = cache.root().join("speech").join(name);
-    assert!(path.is_file(), "{} is missing: run `cargo xtask setup`", path.display());
+    assert!(
+        path.is_file(),
+        "{} is missing: run `cargo xtask setup`",
+        path.display()
+    );
     path
 }
 
@@ -67,16 +74,28 @@ fn help_has_examples_and_the_exit_codes() {
     assert!(!stdout(&help).contains('\u{1b}'), "colours in a pipe");
     for command in ["transcribe", "say", "converse"] {
         let help = run(&[command, "--help"]);
-        assert!(code(&help) == 0 && stdout(&help).contains("Examples:"), "{command}");
+        assert!(
+            code(&help) == 0 && stdout(&help).contains("Examples:"),
+            "{command}"
+        );
     }
 }
 
 #[test]
 fn a_wrong_command_line_is_a_usage_error() {
-    for args in [&[][..], &["transcribe"], &["sing"], &["transcribe", "a", "--format", "pdf"], &["say"]] {
+    for args in [
+        &[][..],
+        &["transcribe"],
+        &["sing"],
+        &["transcribe", "a", "--format", "pdf"],
+        &["say"],
+    ] {
         let output = run(args);
         assert_eq!(code(&output), 2, "{args:?}");
-        assert!(stdout(&output).is_empty() && !stderr(&output).is_empty(), "{args:?}");
+        assert!(
+            stdout(&output).is_empty() && !stderr(&output).is_empty(),
+            "{args:?}"
+        );
     }
 }
 
@@ -87,7 +106,11 @@ fn a_wrong_configuration_ends_with_5_and_names_the_line() {
     std::fs::write(&file, "profile = \"standard\"\n\n[brain]\nurll = \"http://x\"\n").unwrap();
     let output = run(&["converse", "x.wav", "--config", file.to_str().unwrap()]);
     assert_eq!(code(&output), 5);
-    assert!(stderr(&output).contains("line 4") && stderr(&output).contains("urll"), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("line 4") && stderr(&output).contains("urll"),
+        "{}",
+        stderr(&output)
+    );
     let output = run(&["converse", "x.wav", "--brain-url", "gopher://x"]);
     assert_eq!(code(&output), 5, "{}", stderr(&output));
 }
@@ -97,10 +120,18 @@ fn offline_without_a_model_ends_with_4_and_says_what_to_do() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("a.wav");
     wav(&file, [0.0; 1600]);
-    let output =
-        goobster().env("GOOBSTER_CACHE", dir.path()).arg("transcribe").arg(&file).output().unwrap();
+    let output = goobster()
+        .env("GOOBSTER_CACHE", dir.path())
+        .arg("transcribe")
+        .arg(&file)
+        .output()
+        .unwrap();
     assert_eq!(code(&output), 4, "{}", stderr(&output));
-    assert!(stderr(&output).contains("goobster models pull"), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("goobster models pull"),
+        "{}",
+        stderr(&output)
+    );
 }
 
 #[test]
@@ -116,7 +147,11 @@ fn inference_bad_files_are_reported_and_the_rest_go_on() {
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name);
     std::fs::write(path("empty.wav"), b"").unwrap();
-    std::fs::write(path("text.mp3"), b"this is no sound at all, just words\n".repeat(50)).unwrap();
+    std::fs::write(
+        path("text.mp3"),
+        b"this is no sound at all, just words\n".repeat(50),
+    )
+    .unwrap();
     let good = recording("jfk.wav");
     let whole = std::fs::read(&good).unwrap();
     std::fs::write(path("header.wav"), &whole[..30]).unwrap();
@@ -128,12 +163,26 @@ fn inference_bad_files_are_reported_and_the_rest_go_on() {
     }
     let mut all: Vec<PathBuf> = bad.iter().map(|name| path(name)).collect();
     all.insert(2, good.clone());
-    let output = goobster().args(["transcribe", "--profile", "small", "--json"]).args(&all).output().unwrap();
+    let output = goobster()
+        .args(["transcribe", "--profile", "small", "--json"])
+        .args(&all)
+        .output()
+        .unwrap();
     assert_eq!(code(&output), 3);
     let events = events(&output);
-    let heard: String = of(&events, "segment").iter().map(|s| s["text"].as_str().unwrap()).collect();
-    assert!(heard.to_lowercase().contains("ask not what your country"), "{heard}");
-    assert!(of(&events, "segment").iter().all(|s| s["file"] == good.to_str().unwrap()));
+    let heard: String = of(&events, "segment")
+        .iter()
+        .map(|s| s["text"].as_str().unwrap())
+        .collect();
+    assert!(
+        heard.to_lowercase().contains("ask not what your country"),
+        "{heard}"
+    );
+    assert!(
+        of(&events, "segment")
+            .iter()
+            .all(|s| s["file"] == good.to_str().unwrap())
+    );
     let summary = events.last().unwrap();
     assert_eq!(summary["event"], "summary");
     assert_eq!(summary["failed"].as_array().unwrap().len(), 4);
@@ -143,14 +192,21 @@ fn inference_bad_files_are_reported_and_the_rest_go_on() {
 #[test]
 fn inference_segments_carry_what_is_documented() {
     let good = recording("jfk.wav");
-    let output = goobster().args(["transcribe", "--json"]).arg(&good).output().unwrap();
+    let output = goobster()
+        .args(["transcribe", "--json"])
+        .arg(&good)
+        .output()
+        .unwrap();
     assert_eq!(code(&output), 0, "{}", stderr(&output));
     let events = events(&output);
     let segments = of(&events, "segment");
     assert!(!segments.is_empty());
     let mut last = 0.0;
     for segment in segments {
-        let (start, end) = (segment["start_s"].as_f64().unwrap(), segment["end_s"].as_f64().unwrap());
+        let (start, end) = (
+            segment["start_s"].as_f64().unwrap(),
+            segment["end_s"].as_f64().unwrap(),
+        );
         assert!(start >= last && end > start && end <= 11.1, "{segment}");
         last = start;
         assert_eq!(segment["language"], "en");
@@ -168,7 +224,11 @@ fn inference_silence_gives_no_segment_and_succeeds() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("silence.wav");
     wav(&file, std::iter::repeat_n(0.0, 16_000 * 20));
-    let output = goobster().args(["transcribe", "--profile", "small", "--json"]).arg(&file).output().unwrap();
+    let output = goobster()
+        .args(["transcribe", "--profile", "small", "--json"])
+        .arg(&file)
+        .output()
+        .unwrap();
     assert_eq!(code(&output), 0, "{}", stderr(&output));
     assert_eq!(events(&output).len(), 1, "the summary alone");
 }
@@ -177,22 +237,39 @@ fn inference_silence_gives_no_segment_and_succeeds() {
 fn inference_subtitles_are_subtitles() {
     let good = recording("jfk.wav");
     let subtitles = |format: &str| {
-        let output =
-            goobster().args(["transcribe", "--profile", "small", "--format", format]).arg(&good).output().unwrap();
+        let output = goobster()
+            .args(["transcribe", "--profile", "small", "--format", format])
+            .arg(&good)
+            .output()
+            .unwrap();
         assert_eq!(code(&output), 0, "{}", stderr(&output));
         stdout(&output).to_owned()
     };
     let srt = subtitles("srt");
     assert!(srt.starts_with("1\n00:00:0") && srt.contains(" --> "), "{srt}");
-    assert!(!srt.contains("jfk.wav"), "one recording has no speakers to name: {srt}");
+    assert!(
+        !srt.contains("jfk.wav"),
+        "one recording has no speakers to name: {srt}"
+    );
     assert!(subtitles("vtt").starts_with("WEBVTT\n\n"));
 }
 
 #[test]
 fn inference_an_unwritable_output_is_told() {
-    let output = run(&["say", "--profile", "small", "Hello.", "-o", "/nonexistent/folder/x.wav"]);
+    let output = run(&[
+        "say",
+        "--profile",
+        "small",
+        "Hello.",
+        "-o",
+        "/nonexistent/folder/x.wav",
+    ]);
     assert_eq!(code(&output), 1, "{}", stderr(&output));
-    assert!(stderr(&output).contains("/nonexistent/folder"), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("/nonexistent/folder"),
+        "{}",
+        stderr(&output)
+    );
 }
 
 #[test]
@@ -200,7 +277,13 @@ fn inference_a_corrupt_model_is_told() {
     let dir = tempfile::tempdir().unwrap();
     let model = dir.path().join("model.bin");
     std::fs::write(&model, b"lmgg and then nothing that makes sense").unwrap();
-    let output = goobster().arg("transcribe").arg("--model").arg(&model).arg(recording("jfk.wav")).output().unwrap();
+    let output = goobster()
+        .arg("transcribe")
+        .arg("--model")
+        .arg(&model)
+        .arg(recording("jfk.wav"))
+        .output()
+        .unwrap();
     assert_eq!(code(&output), 4, "{}", stderr(&output));
     assert!(stderr(&output).contains("model.bin"), "{}", stderr(&output));
 }
@@ -231,7 +314,10 @@ fn inference_a_conversation_is_captioned_answered_and_written_down() {
         .unwrap();
     assert_eq!(code(&output), 0, "{}", stderr(&output));
     let events = events(&output);
-    let finals: Vec<_> = of(&events, "caption").into_iter().filter(|c| c["final"] == true).collect();
+    let finals: Vec<_> = of(&events, "caption")
+        .into_iter()
+        .filter(|c| c["final"] == true)
+        .collect();
     assert!(!finals.is_empty() && !of(&events, "reply").is_empty() && !of(&events, "turn").is_empty());
     assert_eq!(events.last().unwrap()["event"], "summary");
     for name in ["captions.srt", "captions.vtt", "transcript.json", "reply.wav"] {
@@ -239,7 +325,11 @@ fn inference_a_conversation_is_captioned_answered_and_written_down() {
     }
     let transcript: Value =
         serde_json::from_slice(&std::fs::read(dir.path().join("transcript.json")).unwrap()).unwrap();
-    let kinds: Vec<&str> =
-        transcript.as_array().unwrap().iter().map(|caption| caption["kind"].as_str().unwrap()).collect();
+    let kinds: Vec<&str> = transcript
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|caption| caption["kind"].as_str().unwrap())
+        .collect();
     assert!(kinds.contains(&"speech") && kinds.contains(&"reply"), "{kinds:?}");
 }

@@ -25,8 +25,11 @@ pub(crate) async fn measure(turns: usize, report: &mut Report) -> anyhow::Result
     let speech = Cache::locate()?.root().join("speech");
     let clips = speech_clips()?;
     // The tape of jfk.wav is loud to its last sample: it has no end of speech to mark, and its pauses are turns.
-    let single: Vec<PathBuf> =
-        clips.iter().filter(|clip| clip.file != "jfk.wav").map(|clip| speech.join(&clip.file)).collect();
+    let single: Vec<PathBuf> = clips
+        .iter()
+        .filter(|clip| clip.file != "jfk.wav")
+        .map(|clip| speech.join(&clip.file))
+        .collect();
     let playlist: Vec<PathBuf> = single.iter().cycle().take(turns).cloned().collect();
     let config = config(Profile::Standard);
     let engines = Engines::new(&config, false, quiet());
@@ -34,7 +37,11 @@ pub(crate) async fn measure(turns: usize, report: &mut Report) -> anyhow::Result
     let speaker = Speaker::new("Guest".to_owned(), playlist)?;
     let outcome = room::hold(parts, vec![speaker], &mut Watcher).await?;
     let book = &outcome.book;
-    let captioned: Vec<_> = book.turns().iter().filter(|turn| turn.captioned.is_some()).collect();
+    let captioned: Vec<_> = book
+        .turns()
+        .iter()
+        .filter(|turn| turn.captioned.is_some())
+        .collect();
     let span = |from: &dyn Fn(usize) -> Option<Moment>, to: &dyn Fn(usize) -> Option<Moment>| {
         let spans = (0..captioned.len()).filter_map(|n| Some(to(n)?.since(from(n)?).as_millis() as u64));
         Percentiles::of(spans.collect())
@@ -51,16 +58,35 @@ pub(crate) async fn measure(turns: usize, report: &mut Report) -> anyhow::Result
     let audible = at(|t| t.audible);
     let row = |name: &str, spans: Option<Percentiles>| {
         let ms = |value: Option<u64>| value.map_or_else(|| "-".to_owned(), |ms| format!("{ms} ms"));
-        [name.to_owned(), ms(spans.map(|p| p.p50)), ms(spans.map(|p| p.p95))]
+        [
+            name.to_owned(),
+            ms(spans.map(|p| p.p50)),
+            ms(spans.map(|p| p.p95)),
+        ]
     };
     let rows = [
         row("**end of speech -> final caption**", span(&ended, &captions)),
         row("**end of speech -> first reply audio**", span(&ended, &audible)),
-        row("end of speech -> endpointer sure (its patience)", span(&ended, &endpointed)),
-        row("endpointer sure -> final caption (what the speculative decode did not hide)", span(&endpointed, &captions)),
-        row("final caption -> first words of the responder", span(&captions, &answered)),
-        row("first words -> first samples of the voice", span(&answered, &synthesised)),
-        row("first samples -> audible at the output", span(&synthesised, &audible)),
+        row(
+            "end of speech -> endpointer sure (its patience)",
+            span(&ended, &endpointed),
+        ),
+        row(
+            "endpointer sure -> final caption (what the speculative decode did not hide)",
+            span(&endpointed, &captions),
+        ),
+        row(
+            "final caption -> first words of the responder",
+            span(&captions, &answered),
+        ),
+        row(
+            "first words -> first samples of the voice",
+            span(&answered, &synthesised),
+        ),
+        row(
+            "first samples -> audible at the output",
+            span(&synthesised, &audible),
+        ),
     ];
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let body = format!(

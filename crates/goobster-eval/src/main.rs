@@ -63,7 +63,9 @@ async fn measure(args: &Args) -> anyhow::Result<()> {
         words::measure(&mut report).await.context("words")?;
     }
     if wanted(Measure::Latency) {
-        latency::measure(args.turns, &mut report).await.context("latency")?;
+        latency::measure(args.turns, &mut report)
+            .await
+            .context("latency")?;
     }
     if wanted(Measure::Voices) {
         voices::measure(&mut report).await.context("voices")?;
@@ -76,7 +78,10 @@ async fn measure(args: &Args) -> anyhow::Result<()> {
 
 /// A profile's configuration, everything else by default.
 fn config(profile: Profile) -> Config {
-    Config { profile, ..Config::default() }
+    Config {
+        profile,
+        ..Config::default()
+    }
 }
 
 /// Nothing on stdout but the report.

@@ -52,7 +52,10 @@ pub(crate) async fn measure(minutes: f64, report: &mut Report) -> anyhow::Result
         "{minutes} minutes of each, through the path of `goobster transcribe`.\n\n{}\n\n\
          Every recording with synthetic music 10 dB below it:\n\n{}",
         table(["profile", "noise", "captions", "what they said"], rows),
-        table(["profile", "clean", "over music", "recordings with no caption"], over_music)
+        table(
+            ["profile", "clean", "over music", "recordings with no caption"],
+            over_music
+        )
     );
     report.section("What is not speech", &body)
 }
@@ -85,7 +88,12 @@ async fn speech_over_music(
         }
     }
     let shown = |e: &WordErrors| format!("{} of {} words, {:.1} %", e.errors(), e.words, e.rate() * 100.0);
-    Ok([profile.name().to_owned(), shown(&clean), shown(&mixed), missed.to_string()])
+    Ok([
+        profile.name().to_owned(),
+        shown(&clean),
+        shown(&mixed),
+        missed.to_string(),
+    ])
 }
 
 async fn captions(
@@ -95,10 +103,15 @@ async fn captions(
 ) -> anyhow::Result<Vec<String>> {
     let mut captions = Vec::new();
     Recording::open(file, engines)?
-        .transcribe(recogniser, LanguageChoice::Fixed(Language::ENGLISH), quiet(), &mut |caption| {
-            captions.push(caption.text);
-            Ok(())
-        })
+        .transcribe(
+            recogniser,
+            LanguageChoice::Fixed(Language::ENGLISH),
+            quiet(),
+            &mut |caption| {
+                captions.push(caption.text);
+                Ok(())
+            },
+        )
         .await?
         .end
         .with_context(|| file.display().to_string())?;

@@ -59,14 +59,20 @@ impl Report {
 
     fn write(&self) -> anyhow::Result<()> {
         let Some(path) = &self.file else { return Ok(()) };
-        let sections: String =
-            self.sections.iter().map(|(heading, body)| format!("\n## {heading}\n\n{}\n", body.trim())).collect();
+        let sections: String = self
+            .sections
+            .iter()
+            .map(|(heading, body)| format!("\n## {heading}\n\n{}\n", body.trim()))
+            .collect();
         fs::write(path, format!("{}\n{sections}", self.head)).context(path.display().to_string())
     }
 }
 
 /// A Markdown table.
-pub(crate) fn table<const N: usize>(header: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
+pub(crate) fn table<const N: usize>(
+    header: [&str; N],
+    rows: impl IntoIterator<Item = [String; N]>,
+) -> String {
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN).set_header(header);
     table.add_rows(rows);
@@ -101,6 +107,12 @@ mod tests {
         write("Noise", "some noise");
         write("Words", "new words");
         let text = fs::read_to_string(&file).unwrap();
-        assert_eq!(text, format!("{}\n\n## Words\n\nnew words\n\n## Noise\n\nsome noise\n", HEAD.trim_end()));
+        assert_eq!(
+            text,
+            format!(
+                "{}\n\n## Words\n\nnew words\n\n## Noise\n\nsome noise\n",
+                HEAD.trim_end()
+            )
+        );
     }
 }

@@ -78,12 +78,23 @@ pub(crate) async fn measure(report: &mut Report) -> anyhow::Result<()> {
         rows.push([
             profile.name().to_owned(),
             voice,
-            format!("{} of {} words, {:.1} %", total.errors(), total.words, total.rate() * 100.0),
+            format!(
+                "{} of {} words, {:.1} %",
+                total.errors(),
+                total.words,
+                total.rate() * 100.0
+            ),
             format!("{} ms", first[first.len() / 2].as_millis()),
             format!("{:.3}", making.as_secs_f64() / spoken.as_secs_f64()),
         ]);
     }
-    let header = ["profile", "voice", "heard wrong", "first audio, ten-word sentence (median)", "real-time factor"];
+    let header = [
+        "profile",
+        "voice",
+        "heard wrong",
+        "first audio, ten-word sentence (median)",
+        "real-time factor",
+    ];
     let body = format!(
         "{} sentences with numbers, times, links and plain words, heard by Whisper base with full context.\n\n{}\n\n\
          What was heard wrong:\n\n{}",
@@ -104,8 +115,12 @@ struct Speech {
 /// Speaks a text; the samples at 16 kHz.
 async fn speak(voices: &dyn TextToSpeech, text: &str) -> anyhow::Result<Speech> {
     let begun = Instant::now();
-    let request =
-        SpeakRequest { text: text.to_owned(), language: Language::ENGLISH, voice: None, abort: AbortFlag::new() };
+    let request = SpeakRequest {
+        text: text.to_owned(),
+        language: Language::ENGLISH,
+        voice: None,
+        abort: AbortFlag::new(),
+    };
     let mut stream = voices.speak(request).await?;
     let mut resampler = Resampler::new(stream.rate, 16_000, 1)?;
     let (mut samples, mut first) = (Vec::new(), None);
@@ -116,7 +131,12 @@ async fn speak(voices: &dyn TextToSpeech, text: &str) -> anyhow::Result<Speech> 
     }
     let took = begun.elapsed();
     resampler.flush(&mut samples)?;
-    Ok(Speech { samples, voice: stream.voice, first: first.unwrap_or(took), took })
+    Ok(Speech {
+        samples,
+        voice: stream.voice,
+        first: first.unwrap_or(took),
+        took,
+    })
 }
 
 async fn hear(recogniser: &dyn SpeechToText, samples: Vec<f32>) -> anyhow::Result<String> {

@@ -36,7 +36,12 @@ pub(crate) async fn measure(report: &mut Report) -> anyhow::Result<()> {
             rows.push([
                 profile.name().to_owned(),
                 profile.model().to_owned(),
-                if context == AudioContext::Trimmed { "trimmed" } else { "full" }.to_owned(),
+                if context == AudioContext::Trimmed {
+                    "trimmed"
+                } else {
+                    "full"
+                }
+                .to_owned(),
                 shown(&narrow),
                 shown(&wide),
             ]);
@@ -45,7 +50,13 @@ pub(crate) async fn measure(report: &mut Report) -> anyhow::Result<()> {
             }
         }
     }
-    let header = ["profile", "model", "context", "LibriVox and jfk.wav", "every recording"];
+    let header = [
+        "profile",
+        "model",
+        "context",
+        "LibriVox and jfk.wav",
+        "every recording",
+    ];
     let body = format!(
         "Errors of all words, after the Whisper English normaliser's rules, through the path of `goobster transcribe`.\n\
          Trimmed context is what users run; full context is the reference it is held against.\n\n{}\n\n\
@@ -71,28 +82,43 @@ async fn score(
     for clip in clips {
         let mut heard = String::new();
         Recording::open(&speech.join(&clip.file), engines)?
-            .transcribe(recogniser, LanguageChoice::Fixed(Language::ENGLISH), quiet(), &mut |caption| {
-                heard.push_str(&caption.text);
-                heard.push(' ');
-                Ok(())
-            })
+            .transcribe(
+                recogniser,
+                LanguageChoice::Fixed(Language::ENGLISH),
+                quiet(),
+                &mut |caption| {
+                    heard.push_str(&caption.text);
+                    heard.push(' ');
+                    Ok(())
+                },
+            )
             .await?
             .end
             .context(clip.file.clone())?;
-        scores.push(Score { errors: word_errors(&clip.transcript, &heard), heard: heard.trim().to_owned() });
+        scores.push(Score {
+            errors: word_errors(&clip.transcript, &heard),
+            heard: heard.trim().to_owned(),
+        });
     }
     Ok(scores)
 }
 
 /// Errors and words over the clips that `pick` takes.
 fn total(clips: &[Clip], scores: &[Score], pick: impl Fn(&Clip) -> bool) -> (usize, usize) {
-    clips.iter().zip(scores).filter(|(clip, _)| pick(clip)).fold((0, 0), |(errors, words), (_, score)| {
-        (errors + score.errors.errors(), words + score.errors.words)
-    })
+    clips
+        .iter()
+        .zip(scores)
+        .filter(|(clip, _)| pick(clip))
+        .fold((0, 0), |(errors, words), (_, score)| {
+            (errors + score.errors.errors(), words + score.errors.words)
+        })
 }
 
 fn shown((errors, words): &(usize, usize)) -> String {
-    format!("{errors} of {words} words, {:.1} %", *errors as f64 * 100.0 / (*words).max(1) as f64)
+    format!(
+        "{errors} of {words} words, {:.1} %",
+        *errors as f64 * 100.0 / (*words).max(1) as f64
+    )
 }
 
 fn wrong(profile: Profile, clips: &[Clip], scores: &[Score]) -> Vec<[String; 4]> {
@@ -101,7 +127,12 @@ fn wrong(profile: Profile, clips: &[Clip], scores: &[Score]) -> Vec<[String; 4]>
         .zip(scores)
         .filter(|(_, score)| score.errors.errors() > 0)
         .map(|(clip, score)| {
-            [profile.name().to_owned(), clip.file.clone(), clip.transcript.clone(), score.heard.clone()]
+            [
+                profile.name().to_owned(),
+                clip.file.clone(),
+                clip.transcript.clone(),
+                score.heard.clone(),
+            ]
         })
         .collect()
 }

@@ -71,7 +71,13 @@ pub enum Command {
 impl Command {
     /// Whether the command's own flags ask for JSON.
     pub fn wants_json(&self) -> bool {
-        matches!(self, Self::Transcribe(Transcribe { format: Format::Json, .. }))
+        matches!(
+            self,
+            Self::Transcribe(Transcribe {
+                format: Format::Json,
+                ..
+            })
+        )
     }
 }
 
@@ -173,12 +179,14 @@ impl TalkArgs {
 
 /// `goobster converse`.
 #[derive(Debug, Args)]
-#[command(after_help = "Several files are several speakers who are in the room together: mixed in time, never in signal.
+#[command(
+    after_help = "Several files are several speakers who are in the room together: mixed in time, never in signal.
 
 Examples:
   goobster converse question.wav --out session
   goobster converse alice.flac bob.flac --fast --json
-  goobster converse question.wav --brain-url http://localhost:11434/v1 --brain-model llama3.2")]
+  goobster converse question.wav --brain-url http://localhost:11434/v1 --brain-model llama3.2"
+)]
 pub struct Converse {
     /// A recording a speaker
     #[arg(required = true, value_name = "FILE")]
@@ -214,6 +222,9 @@ pub struct Demo {
 /// `goobster listen`.
 #[derive(Debug, Args)]
 pub struct Listen {
+    /// You wear headphones: Goobster listens while it speaks, and can be interrupted
+    #[arg(long)]
+    pub headphones: bool,
     /// How to talk.
     #[command(flatten)]
     pub talk: TalkArgs,

@@ -7,9 +7,7 @@ use std::time::{Duration, Instant};
 
 use goobster_audio::file::AudioFile;
 use goobster_core::language::Language;
-use goobster_core::ports::{
-    AbortFlag, DecodeClass, LanguageChoice, RecogniseRequest, SpeakRequest,
-};
+use goobster_core::ports::{AbortFlag, DecodeClass, LanguageChoice, RecogniseRequest, SpeakRequest};
 use goobster_models::{Cache, State, manifest};
 use owo_colors::OwoColorize as _;
 use serde::Serialize;
@@ -44,16 +42,32 @@ impl Doctor {
     fn say(&mut self, what: &str, found: &str, mend: Option<&str>) -> Result<(), Failure> {
         let ok = mend.is_none();
         self.complaints += usize::from(!ok);
-        self.terminal.event(&Check { event: "check", what, ok, found, mend })?;
-        let mark = if ok { "ok".green().to_string() } else { "!!".red().bold().to_string() };
+        self.terminal.event(&Check {
+            event: "check",
+            what,
+            ok,
+            found,
+            mend,
+        })?;
+        let mark = if ok {
+            "ok".green().to_string()
+        } else {
+            "!!".red().bold().to_string()
+        };
         self.terminal.line(&format!("{mark}  {what:<28} {found}"))?;
-        mend.map_or(Ok(()), |mend| self.terminal.line(&format!("    {:<28} -> {mend}", "")))
+        mend.map_or(Ok(()), |mend| {
+            self.terminal.line(&format!("    {:<28} -> {mend}", ""))
+        })
     }
 }
 
 /// Examines the machine; exit code 4 when something is missing.
 pub(super) async fn run(config: &Config, common: &Common, terminal: Terminal) -> Result<(), Failure> {
-    let mut doctor = Doctor { terminal, complaints: 0, missing: 0 };
+    let mut doctor = Doctor {
+        terminal,
+        complaints: 0,
+        missing: 0,
+    };
     machine(&mut doctor, config)?;
     pieces(&mut doctor, config)?;
     if doctor.missing == 0 {
@@ -66,13 +80,19 @@ pub(super) async fn run(config: &Config, common: &Common, terminal: Terminal) ->
     terminal.event(&serde_json::json!({ "event": "summary", "complaints": doctor.complaints }))?;
     match doctor.complaints {
         0 => terminal.line("\nEverything is in order."),
-        n => Err(Failure::SetupMissing(format!("{n} thing(s) to mend, see the arrows above"))),
+        n => Err(Failure::SetupMissing(format!(
+            "{n} thing(s) to mend, see the arrows above"
+        ))),
     }
 }
 
 fn machine(doctor: &mut Doctor, config: &Config) -> Result<(), Failure> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    doctor.say("processor", &format!("{cores} core(s), {}", std::env::consts::ARCH), None)?;
+    doctor.say(
+        "processor",
+        &format!("{cores} core(s), {}", std::env::consts::ARCH),
+        None,
+    )?;
     doctor.say("profile", config.profile.name(), None)?;
     let file = Config::default_file().filter(|file| file.is_file());
     let found = file.map_or_else(|| "none (defaults)".to_owned(), |file| file.display().to_string());
@@ -87,7 +107,11 @@ fn pieces(doctor: &mut Doctor, config: &Config) -> Result<(), Failure> {
         let state = cache.state(artefact);
         let mend = (state != State::Present).then(|| format!("goobster models pull {}", artefact.id));
         doctor.missing += usize::from(mend.is_some());
-        let found = format!("{} ({:.0} MB)", state_word(state), artefact.contents.size() as f64 / 1e6);
+        let found = format!(
+            "{} ({:.0} MB)",
+            state_word(state),
+            artefact.contents.size() as f64 / 1e6
+        );
         doctor.say(artefact.id, &found, mend.as_deref())?;
     }
     Ok(())
@@ -95,7 +119,9 @@ fn pieces(doctor: &mut Doctor, config: &Config) -> Result<(), Failure> {
 
 /// A recording of speech when set-up fetched one; else three seconds of tone, which cost the same.
 fn sample() -> Arc<[f32]> {
-    let recording = Cache::locate().ok().map(|cache| cache.path_of(&manifest::SPEECH_JFK));
+    let recording = Cache::locate()
+        .ok()
+        .map(|cache| cache.path_of(&manifest::SPEECH_JFK));
     let samples = recording
         .and_then(|path| AudioFile::open(path).ok())
         .and_then(|mut file| file.read_all(16_000 * 60).ok())
@@ -113,7 +139,11 @@ async fn hearing(doctor: &mut Doctor, engines: &Engines<'_>, _: &Common) -> Resu
         detector.probability(chunk);
     }
     let speakers = seconds / begun.elapsed().as_secs_f64();
-    doctor.say("voice activity", &format!("{speakers:.0} speakers at once on one core"), None)?;
+    doctor.say(
+        "voice activity",
+        &format!("{speakers:.0} speakers at once on one core"),
+        None,
+    )?;
 
     let recogniser = engines.recogniser(None)?;
     let mut best = Duration::MAX;
@@ -138,7 +168,11 @@ async fn hearing(doctor: &mut Doctor, engines: &Engines<'_>, _: &Common) -> Resu
         best.as_secs_f64()
     );
     let slow = "captions will lag on this machine: use --profile small, or a server ([recogniser] url)";
-    doctor.say("speech recognition", &found, (factor > COMFORTABLE).then_some(slow))?;
+    doctor.say(
+        "speech recognition",
+        &found,
+        (factor > COMFORTABLE).then_some(slow),
+    )?;
     doctor.say("it heard", &text.chars().take(60).collect::<String>(), None)
 }
 
@@ -165,7 +199,11 @@ async fn speaking(doctor: &mut Doctor, engines: &Engines<'_>) -> Result<(), Fail
         begun.elapsed().as_secs_f64() / seconds.max(0.001)
     );
     doctor.say("speech synthesis", &found, None)?;
-    doctor.say("voices", &format!("{} (goobster say --list-voices)", voices.voices().len()), None)?;
+    doctor.say(
+        "voices",
+        &format!("{} (goobster say --list-voices)", voices.voices().len()),
+        None,
+    )?;
     if cfg!(feature = "host-voice") {
         return doctor.say("goobster listen", "built in", None);
     }
@@ -174,7 +212,11 @@ async fn speaking(doctor: &mut Doctor, engines: &Engines<'_>) -> Result<(), Fail
 
 fn brain(doctor: &mut Doctor, config: &Config) -> Result<(), Failure> {
     let found = config.brain.url.clone().unwrap_or_else(|| "built in".to_owned());
-    let mend = config.brain.api_key_env.as_deref().filter(|name| std::env::var_os(name).is_none());
+    let mend = config
+        .brain
+        .api_key_env
+        .as_deref()
+        .filter(|name| std::env::var_os(name).is_none());
     let mend = mend.map(|name| format!("set the environment variable {name} (brain.api_key_env)"));
     doctor.say("brain", &found, mend.as_deref())
 }

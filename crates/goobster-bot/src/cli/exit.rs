@@ -64,15 +64,15 @@ impl Failure {
     pub fn code(&self) -> u8 {
         match self {
             Self::ReaderGone => 0,
-            Self::Usage(_) => 2,
-            Self::BadInput(_) | Self::Audio { .. } => 3,
+            Self::Usage(_) | Self::Synthesise(SynthesiseError::NoSuchVoice { .. }) => 2,
+            Self::BadInput(_)
+            | Self::Audio { .. }
+            | Self::Recognise(RecogniseError::BadRequest(_))
+            | Self::Synthesise(SynthesiseError::NothingToSay) => 3,
             Self::SetupMissing(_)
             | Self::Models(_)
             | Self::Recognise(RecogniseError::Model { .. })
             | Self::Synthesise(SynthesiseError::Voice { .. }) => 4,
-            Self::Synthesise(SynthesiseError::NoSuchVoice { .. }) => 2,
-            Self::Recognise(RecogniseError::BadRequest(_))
-            | Self::Synthesise(SynthesiseError::NothingToSay) => 3,
             Self::Configuration(_) | Self::Respond(RespondError::Configuration(_)) => 5,
             Self::Failed(_)
             | Self::Output { .. }
@@ -87,7 +87,10 @@ impl Failure {
         if cause.kind() == std::io::ErrorKind::BrokenPipe {
             return Self::ReaderGone;
         }
-        Self::Output { path: path.into(), cause }
+        Self::Output {
+            path: path.into(),
+            cause,
+        }
     }
 
     /// Tells the user on stderr, with every cause, and gives the exit code.
@@ -124,7 +127,13 @@ mod tests {
             (Failure::ReaderGone, 0),
             (Failure::Respond(RespondError::Configuration(String::new())), 5),
             (Failure::Respond(RespondError::Aborted), 1),
-            (Failure::Recognise(RecogniseError::Model { what: String::new(), cause: None }), 4),
+            (
+                Failure::Recognise(RecogniseError::Model {
+                    what: String::new(),
+                    cause: None,
+                }),
+                4,
+            ),
             (Failure::Synthesise(SynthesiseError::NothingToSay), 3),
         ];
         for (failure, code) in kinds {

@@ -19,6 +19,11 @@ pub(super) fn run(_: &Listen, _: &Config, _: &Common, _: Terminal) -> Result<(),
 }
 
 #[cfg(feature = "host-voice")]
-pub(super) fn run(args: &Listen, config: &Config, common: &Common, terminal: Terminal) -> Result<(), Failure> {
+pub(super) fn run(
+    args: &Listen,
+    config: &Config,
+    common: &Common,
+    terminal: Terminal,
+) -> Result<(), Failure> {
     super::block_on(crate::converse::microphone::run(args, config, common, terminal))
 }

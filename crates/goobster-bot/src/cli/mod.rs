@@ -31,7 +31,9 @@ pub fn main() -> ExitCode {
     };
     log_to_stderr(cli.common.verbose);
     std::panic::catch_unwind(|| run(cli)).unwrap_or_else(|_| {
-        terminal::complain("error: a fault inside goobster (above); please report it with the command you typed");
+        terminal::complain(
+            "error: a fault inside goobster (above); please report it with the command you typed",
+        );
         ExitCode::from(1)
     })
 }
@@ -109,7 +111,10 @@ fn log_to_stderr(verbose: u8) {
         _ => "trace",
     };
     let filter = EnvFilter::try_from_env("GOOBSTER_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .try_init();
 }
 
 #[cfg(test)]

@@ -22,21 +22,41 @@ struct ModelLine<'a> {
 }
 
 /// Lists, fetches or removes.
-pub(super) fn run(args: &Models, config: &Config, common: &Common, terminal: Terminal) -> Result<(), Failure> {
+pub(super) fn run(
+    args: &Models,
+    config: &Config,
+    common: &Common,
+    terminal: Terminal,
+) -> Result<(), Failure> {
     let cache = Cache::locate()?;
     match &args.action {
         ModelsAction::List => list(&cache, terminal),
         ModelsAction::Pull { names, from } => {
-            let wanted = if names.is_empty() { needed(config.profile) } else { find(names)? };
-            let options =
-                FetchOptions { offline: common.offline, from: from.clone(), ..FetchOptions::default() };
+            let wanted = if names.is_empty() {
+                needed(config.profile)
+            } else {
+                find(names)?
+            };
+            let options = FetchOptions {
+                offline: common.offline,
+                from: from.clone(),
+                ..FetchOptions::default()
+            };
             let mut progress = goobster_models::Terminal::default();
             goobster_models::ensure(&cache, &wanted, &options, &mut progress)?;
-            terminal.line(&format!("{} piece(s) are in {}", wanted.len(), cache.root().display()))
+            terminal.line(&format!(
+                "{} piece(s) are in {}",
+                wanted.len(),
+                cache.root().display()
+            ))
         }
         ModelsAction::Remove { names } => {
             for artefact in find(names)? {
-                let word = if cache.remove(artefact)? { "removed" } else { "was not there" };
+                let word = if cache.remove(artefact)? {
+                    "removed"
+                } else {
+                    "was not there"
+                };
                 terminal.line(&format!("{}: {word}", artefact.id))?;
             }
             Ok(())
@@ -65,16 +85,22 @@ fn find(names: &[String]) -> Result<Vec<&'static Artefact>, Failure> {
     names
         .iter()
         .map(|name| {
-            manifest::find(name).or_else(|| manifest::find(&format!("whisper-{name}"))).ok_or_else(|| {
-                Failure::Usage(format!("no model or voice '{name}'; `goobster models list` shows their names"))
-            })
+            manifest::find(name)
+                .or_else(|| manifest::find(&format!("whisper-{name}")))
+                .ok_or_else(|| {
+                    Failure::Usage(format!(
+                        "no model or voice '{name}'; `goobster models list` shows their names"
+                    ))
+                })
         })
         .collect()
 }
 
 fn list(cache: &Cache, terminal: Terminal) -> Result<(), Failure> {
     let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(["name", "kind", "here?", "MB", "licence", "what it is"]);
+    table
+        .load_style(presets::NOTHING)
+        .set_header(["name", "kind", "here?", "MB", "licence", "what it is"]);
     for artefact in manifest::ALL {
         let kind = match artefact.kind {
             Kind::Model => "model",
@@ -95,7 +121,14 @@ fn list(cache: &Cache, terminal: Terminal) -> Result<(), Failure> {
             path: cache.path_of(artefact).display().to_string(),
         })?;
         let megabytes = format!("{:.1}", bytes as f64 / 1e6);
-        table.add_row([artefact.id, kind, state, &megabytes, artefact.licence, artefact.summary]);
+        table.add_row([
+            artefact.id,
+            kind,
+            state,
+            &megabytes,
+            artefact.licence,
+            artefact.summary,
+        ]);
     }
     terminal.line(&table.to_string())?;
     terminal.line(&format!("\nin {}", cache.root().display()))

@@ -39,7 +39,12 @@ struct VoiceLine<'a> {
 }
 
 /// Speaks a text into a file, or lists the voices.
-pub(super) async fn run(args: &Say, config: &Config, common: &Common, terminal: Terminal) -> Result<(), Failure> {
+pub(super) async fn run(
+    args: &Say,
+    config: &Config,
+    common: &Common,
+    terminal: Terminal,
+) -> Result<(), Failure> {
     let engines = Engines::new(config, common.offline, terminal);
     let voices = engines.voices()?;
     if args.list_voices {
@@ -48,16 +53,28 @@ pub(super) async fn run(args: &Say, config: &Config, common: &Common, terminal: 
     let text = match args.text.as_deref() {
         Some("-") => read_stdin()?,
         Some(text) => text.to_owned(),
-        None => return Err(Failure::Usage("give a text to say, or - to read it from standard input".to_owned())),
+        None => {
+            return Err(Failure::Usage(
+                "give a text to say, or - to read it from standard input".to_owned(),
+            ));
+        }
     };
     let language = language(config, voices.as_ref())?;
     let begun = Instant::now();
-    let request = SpeakRequest { text, language, voice: config.voice.clone(), abort: AbortFlag::new() };
+    let request = SpeakRequest {
+        text,
+        language,
+        voice: config.voice.clone(),
+        abort: AbortFlag::new(),
+    };
     let mut stream = voices.speak(request).await?;
     if let Some(notice) = &stream.notice {
         terminal.warn(notice);
     }
-    let bad = |cause| Failure::Output { path: PathBuf::from(&args.output), cause: std::io::Error::other(cause) };
+    let bad = |cause| Failure::Output {
+        path: PathBuf::from(&args.output),
+        cause: std::io::Error::other(cause),
+    };
     let mut first_audio_ms = None;
     let mut writer = None;
     while let Some(chunk) = stream.chunks.recv().await {
@@ -72,7 +89,9 @@ pub(super) async fn run(args: &Say, config: &Config, common: &Common, terminal: 
         };
         wav.write(&chunk.samples).map_err(bad)?;
     }
-    let Some(writer) = writer else { return Err(SynthesiseError::NothingToSay.into()) };
+    let Some(writer) = writer else {
+        return Err(SynthesiseError::NothingToSay.into());
+    };
     let length = writer.finish().map_err(bad)?.as_secs_f64();
     let output = args.output.display().to_string();
     terminal.line(&format!("{output}: {length:.1} s, spoken by {}", stream.voice))?;
@@ -93,7 +112,9 @@ fn read_stdin() -> Result<String, Failure> {
         .read_to_string(&mut text)
         .map_err(|e| Failure::BadInput(format!("standard input: {e}")))?;
     if text.len() as u64 > LONGEST_TEXT {
-        return Err(Failure::BadInput(format!("standard input: more than {LONGEST_TEXT} bytes; split it")));
+        return Err(Failure::BadInput(format!(
+            "standard input: more than {LONGEST_TEXT} bytes; split it"
+        )));
     }
     Ok(text)
 }
@@ -101,10 +122,15 @@ fn read_stdin() -> Result<String, Failure> {
 /// The language of the text: as chosen, else the chosen voice's own, else English.
 fn language(config: &Config, voices: &dyn TextToSpeech) -> Result<Language, Failure> {
     if let Some(code) = config.language.as_deref().filter(|code| *code != "auto") {
-        return code.parse().map_err(|e| Failure::Usage(format!("--language: {e}")));
+        return code
+            .parse()
+            .map_err(|e| Failure::Usage(format!("--language: {e}")));
     }
     let named = config.voice.as_deref();
-    let own = voices.voices().into_iter().find(|voice| Some(voice.name.as_str()) == named);
+    let own = voices
+        .voices()
+        .into_iter()
+        .find(|voice| Some(voice.name.as_str()) == named);
     Ok(own.map_or(Language::ENGLISH, |voice| voice.language))
 }
 
@@ -117,7 +143,9 @@ fn list(voices: &dyn TextToSpeech, terminal: Terminal) -> Result<(), Failure> {
         _ => "other",
     };
     let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(["voice", "language", "quality", "engine"]);
+    table
+        .load_style(presets::NOTHING)
+        .set_header(["voice", "language", "quality", "engine"]);
     for voice in &voices {
         terminal.event(&VoiceLine {
             event: "voice",
@@ -126,7 +154,12 @@ fn list(voices: &dyn TextToSpeech, terminal: Terminal) -> Result<(), Failure> {
             quality: quality(voice.quality),
             engine: voice.engine,
         })?;
-        let cells = [&voice.name, voice.language.code(), quality(voice.quality), voice.engine];
+        let cells = [
+            &voice.name,
+            voice.language.code(),
+            quality(voice.quality),
+            voice.engine,
+        ];
         table.add_row(cells.map(str::to_owned));
     }
     terminal.line(&table.to_string())

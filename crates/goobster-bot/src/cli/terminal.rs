@@ -45,7 +45,8 @@ impl Terminal {
         if !self.json {
             return Ok(());
         }
-        let line = serde_json::to_string(event).map_err(|e| Failure::Failed(format!("cannot write JSON: {e}")))?;
+        let line =
+            serde_json::to_string(event).map_err(|e| Failure::Failed(format!("cannot write JSON: {e}")))?;
         Self::print(&line)
     }
 
@@ -60,7 +61,9 @@ impl Terminal {
             return Ok(());
         }
         let mut out = anstream::stdout().lock();
-        out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|e| Failure::output("stdout", e))
+        out.write_all(text.as_bytes())
+            .and_then(|()| out.flush())
+            .map_err(|e| Failure::output("stdout", e))
     }
 
     /// A word to the user that is no result: on stderr.
@@ -90,6 +93,8 @@ impl Terminal {
 
     fn print(text: &str) -> Result<(), Failure> {
         let mut out = anstream::stdout().lock();
-        writeln!(out, "{text}").and_then(|()| out.flush()).map_err(|e| Failure::output("stdout", e))
+        writeln!(out, "{text}")
+            .and_then(|()| out.flush())
+            .map_err(|e| Failure::output("stdout", e))
     }
 }

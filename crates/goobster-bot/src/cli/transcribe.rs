@@ -86,7 +86,13 @@ pub(super) async fn run(
     let engines = Engines::new(config, common.offline, terminal);
     let recogniser = engines.recogniser(args.model.as_deref())?;
     let language = config.language_choice(LanguageChoice::Detect)?;
-    let mut work = Work { terminal, recogniser: recogniser.as_ref(), language, audio: Duration::ZERO, segments: 0 };
+    let mut work = Work {
+        terminal,
+        recogniser: recogniser.as_ref(),
+        language,
+        audio: Duration::ZERO,
+        segments: 0,
+    };
     let mut failed = Vec::new();
     let mut first_failure = None;
     for file in &args.files {
@@ -98,7 +104,10 @@ pub(super) async fn run(
             if args.files.len() > 1 {
                 terminal.note(&format!("error: {failure}"));
             }
-            failed.push(Failed { file: file.display().to_string(), error: failure.to_string() });
+            failed.push(Failed {
+                file: file.display().to_string(),
+                error: failure.to_string(),
+            });
             first_failure.get_or_insert(failure);
         }
     }
@@ -118,9 +127,10 @@ pub(super) async fn run(
     match first_failure {
         None => Ok(()),
         Some(failure) if args.files.len() == 1 => Err(failure),
-        Some(failure) if failure.code() == 3 => {
-            Err(Failure::BadInput(format!("{failures} of {} files could not be transcribed, see above", args.files.len())))
-        }
+        Some(failure) if failure.code() == 3 => Err(Failure::BadInput(format!(
+            "{failures} of {} files could not be transcribed, see above",
+            args.files.len()
+        ))),
         Some(failure) => Err(failure),
     }
 }
@@ -157,7 +167,10 @@ impl Work<'_> {
         self.segments += segments;
         let heard = heard?;
         self.audio += heard.audio;
-        let damage = heard.end.map_err(|cause| Failure::Audio { file: path.to_owned(), cause })?;
+        let damage = heard.end.map_err(|cause| Failure::Audio {
+            file: path.to_owned(),
+            cause,
+        })?;
         if damage.truncated_at.is_some() {
             // Everything before the cut was transcribed; that something is missing is still bad input.
             return Err(Failure::BadInput(format!("{name}: {damage}")));
@@ -188,10 +201,17 @@ pub struct Heard {
 impl Recording {
     /// Opens a recording.
     pub fn open(path: &Path, engines: &Engines<'_>) -> Result<Self, Failure> {
-        let file = AudioFile::open(path).map_err(|cause| Failure::Audio { file: path.to_owned(), cause })?;
+        let file = AudioFile::open(path).map_err(|cause| Failure::Audio {
+            file: path.to_owned(),
+            cause,
+        })?;
         let listener = Listener::new(&EndpointConfig::transcription(), engines.detector()?)
             .map_err(|e| Failure::Configuration(e.to_string()))?;
-        Ok(Self { file, listener, name: path.display().to_string() })
+        Ok(Self {
+            file,
+            listener,
+            name: path.display().to_string(),
+        })
     }
 
     /// Transcribes it, giving out each caption (without a speaker's name) as it is known.
@@ -200,7 +220,7 @@ impl Recording {
         recogniser: &dyn SpeechToText,
         mut language: LanguageChoice,
         terminal: Terminal,
-        on_caption: &mut (dyn FnMut(Caption) -> Result<(), Failure> + Send),
+        on_caption: &mut dyn FnMut(Caption) -> Result<(), Failure>,
     ) -> Result<Heard, Failure> {
         let Self { file, listener, name } = self;
         let progress = terminal.audio_progress(&name, file.length().duration());
@@ -238,8 +258,13 @@ impl Recording {
             progress.set_position(cut.start.as_millis() / 1000);
         }
         progress.finish_and_clear();
-        let end = reader.await.map_err(|e| Failure::Failed(format!("{name}: the reader stopped: {e}")))?;
-        Ok(Heard { audio: Duration::from_millis(heard.load(Ordering::Relaxed)), end })
+        let end = reader
+            .await
+            .map_err(|e| Failure::Failed(format!("{name}: the reader stopped: {e}")))?;
+        Ok(Heard {
+            audio: Duration::from_millis(heard.load(Ordering::Relaxed)),
+            end,
+        })
     }
 }
 
@@ -310,7 +335,9 @@ impl Sink {
             name.push(extension);
             let path = folder.join(name);
             let writer = File::create(&path)
-                .and_then(|created| CaptionWriter::new(format, Box::new(BufWriter::new(created)) as Box<dyn Write>))
+                .and_then(|created| {
+                    CaptionWriter::new(format, Box::new(BufWriter::new(created)) as Box<dyn Write>)
+                })
                 .map_err(|e| Failure::output(&path, e))?;
             return Ok(Self::File(path, writer));
         }
@@ -336,7 +363,12 @@ impl Sink {
                     let s = moment.as_millis() / 1000;
                     format!("{:02}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)
                 };
-                terminal.line(&format!("[{} - {}] {}", at(caption.start), at(caption.end), caption.text))
+                terminal.line(&format!(
+                    "[{} - {}] {}",
+                    at(caption.start),
+                    at(caption.end),
+                    caption.text
+                ))
             }
             Self::Stdout(writer) => writer
                 .append(caption)
@@ -352,7 +384,10 @@ impl Sink {
     fn finish(self) -> Result<(), Failure> {
         match self {
             Self::None | Self::Lines(_) => Ok(()),
-            Self::Stdout(writer) => writer.finish().map(drop).map_err(|e| Failure::output("stdout", e)),
+            Self::Stdout(writer) => writer
+                .finish()
+                .map(drop)
+                .map_err(|e| Failure::output("stdout", e)),
             Self::File(path, writer) => writer.finish().map(drop).map_err(|e| Failure::output(path, e)),
         }
     }

@@ -7,6 +7,7 @@ use goobster_core::language::Language;
 use goobster_core::ports::LanguageChoice;
 use goobster_core::time::UtcMillis;
 
+use super::mouth::Throat;
 use super::reporter::{Reporter, Summary};
 use super::room::{self, Outcome, Pace, RoomParts};
 use super::speakers::Speaker;
@@ -17,7 +18,12 @@ use crate::config::Config;
 use crate::engines::Engines;
 
 /// Holds the conversation and reports it.
-pub async fn run(args: &Converse, config: &Config, common: &Common, terminal: Terminal) -> Result<(), Failure> {
+pub async fn run(
+    args: &Converse,
+    config: &Config,
+    common: &Common,
+    terminal: Terminal,
+) -> Result<(), Failure> {
     let speakers = names(&args.files)
         .into_iter()
         .zip(&args.files)
@@ -63,13 +69,14 @@ pub fn parts(engines: &Engines, config: &Config, people: usize, pace: Pace) -> R
     }
     Ok(RoomParts {
         recogniser: engines.recogniser(None)?,
-        voices: engines.voices()?,
+        throat: Throat::Samples(engines.voices()?, config.voice.clone()),
         responder: engines.responder()?,
-        detectors: (0..people).map(|_| engines.detector()).collect::<Result<_, _>>()?,
+        detectors: (0..people)
+            .map(|_| engines.detector())
+            .collect::<Result<_, _>>()?,
         conversation,
         endpoint,
         language: config.language_choice(LanguageChoice::Fixed(Language::ENGLISH))?,
-        voice: config.voice.clone(),
         pace,
         begun: UtcMillis::new(jiff::Timestamp::now().as_millisecond()),
     })
@@ -87,7 +94,10 @@ fn report(
     if latencies.turns > 0 {
         terminal.line(&format!("\n{}", outcome.book.table()))?;
         let percentiles = |p: Option<super::turnbook::Percentiles>| {
-            p.map_or_else(|| "-".to_owned(), |p| format!("p50 {} ms, p95 {} ms", p.p50, p.p95))
+            p.map_or_else(
+                || "-".to_owned(),
+                |p| format!("p50 {} ms, p95 {} ms", p.p50, p.p95),
+            )
         };
         terminal.line(&format!(
             "\nend of speech -> final caption: {}\nend of speech -> first reply audio: {}",
@@ -114,9 +124,9 @@ fn report(
     })?;
     match &outcome.failure {
         Some(failure) => Err(Failure::BadInput(failure.to_string())),
-        None if outcome.brain_failed => {
-            Err(Failure::Failed("the chat server failed during the conversation, see above".to_owned()))
-        }
+        None if outcome.brain_failed => Err(Failure::Failed(
+            "the chat server failed during the conversation, see above".to_owned(),
+        )),
         None => Ok(()),
     }
 }
@@ -127,9 +137,15 @@ pub(super) fn names(files: &[PathBuf]) -> Vec<String> {
     files
         .iter()
         .map(|file| {
-            let stem = file.file_stem().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
+            let stem = file
+                .file_stem()
+                .unwrap_or(file.as_os_str())
+                .to_string_lossy()
+                .into_owned();
             let numbered = (2_u32..).map(|n| format!("{stem} {n}"));
-            let name = std::iter::once(stem.clone()).chain(numbered).find(|name| !taken.contains(name));
+            let name = std::iter::once(stem.clone())
+                .chain(numbered)
+                .find(|name| !taken.contains(name));
             let name = name.unwrap_or(stem);
             taken.insert(name.clone());
             name

@@ -14,12 +14,20 @@ use crate::config::Config;
 use crate::engines::Engines;
 
 /// The recordings of the demonstration, in the cache's speech folder: questions, a request, and a sentence to caption.
-const CLIPS: [&str; 4] =
-    ["questions/what-time-is-it.wav", "questions/grapefruit-in-french.wav", "commands/go-forward.wav", "jfk.wav"];
+const CLIPS: [&str; 4] = [
+    "questions/what-time-is-it.wav",
+    "questions/grapefruit-in-french.wav",
+    "commands/go-forward.wav",
+    "librivox/0930.wav",
+];
 
 /// Holds the demonstration.
 pub async fn run(args: &Demo, config: &Config, common: &Common, terminal: Terminal) -> Result<(), Failure> {
-    let recordings = if args.files.is_empty() { recordings(config, common, terminal)? } else { args.files.clone() };
+    let recordings = if args.files.is_empty() {
+        recordings(config, common, terminal)?
+    } else {
+        args.files.clone()
+    };
     terminal.line("Recordings of people are played to Goobster; it captions them and answers.\n")?;
     let speaker = Speaker::new("Guest".to_owned(), recordings)?;
     let pace = if args.fast { Pace::Fast } else { Pace::Real };
@@ -28,7 +36,11 @@ pub async fn run(args: &Demo, config: &Config, common: &Common, terminal: Termin
 
 fn recordings(config: &Config, common: &Common, terminal: Terminal) -> Result<Vec<PathBuf>, Failure> {
     let engines = Engines::new(config, common.offline, terminal);
-    let pieces = [&manifest::SPEECH_QUESTIONS, &manifest::SPEECH_COMMANDS, &manifest::SPEECH_JFK];
+    let pieces = [
+        &manifest::SPEECH_QUESTIONS,
+        &manifest::SPEECH_COMMANDS,
+        &manifest::SPEECH_LIBRIVOX,
+    ];
     for piece in pieces {
         engines.have(piece)?;
     }

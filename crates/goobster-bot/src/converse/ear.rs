@@ -10,7 +10,7 @@ use goobster_audio::position::Position;
 use goobster_audio::vad::VoiceDetector;
 use goobster_core::hearing::{Effect, Forming, Heard, HearingConfig, Planner, Ticket};
 use goobster_core::ids::TurnId;
-use goobster_core::ports::{AbortFlag, LanguageChoice, Recognition, RecogniseError, RecogniseRequest};
+use goobster_core::ports::{AbortFlag, LanguageChoice, RecogniseError, RecogniseRequest, Recognition};
 use goobster_core::time::Moment;
 
 /// What an ear tells the room. Times are moments of the room.
@@ -190,28 +190,62 @@ impl Ear {
             HeardEvent::Started { at } => {
                 let turn = TurnId::new(*next_turn);
                 *next_turn += 1;
-                self.open_from = self.listener.utterance_so_far().map_or(at, |so_far| so_far.start).samples();
+                self.open_from = self
+                    .listener
+                    .utterance_so_far()
+                    .map_or(at, |so_far| so_far.start)
+                    .samples();
                 self.reported = self.listener.position().samples();
-                self.step(now, Heard::Started { turn, from: self.open_from }, told);
+                self.step(
+                    now,
+                    Heard::Started {
+                        turn,
+                        from: self.open_from,
+                    },
+                    told,
+                );
                 told.push(Told::Voice { turn });
             }
             HeardEvent::Paused { at } => {
-                let Some(turn) = self.planner.open_turn() else { return };
+                let Some(turn) = self.planner.open_turn() else {
+                    return;
+                };
                 told.push(Told::Hush { turn });
                 let upto = self.so_far_end();
-                self.step(now, Heard::Paused { at: at.samples(), upto }, told);
+                self.step(
+                    now,
+                    Heard::Paused {
+                        at: at.samples(),
+                        upto,
+                    },
+                    told,
+                );
             }
             HeardEvent::Resumed { .. } => {
-                let Some(turn) = self.planner.open_turn() else { return };
+                let Some(turn) = self.planner.open_turn() else {
+                    return;
+                };
                 told.push(Told::Voice { turn });
                 self.step(now, Heard::Resumed, told);
             }
             HeardEvent::Ended(utterance) => {
-                let Some(turn) = self.planner.open_turn() else { return };
+                let Some(turn) = self.planner.open_turn() else {
+                    return;
+                };
                 let from = utterance.start.samples();
-                self.kept.insert(turn, Kept { from, audio: utterance.audio.to_shared() });
+                self.kept.insert(
+                    turn,
+                    Kept {
+                        from,
+                        audio: utterance.audio.to_shared(),
+                    },
+                );
                 told.push(Told::Hush { turn });
-                told.push(Told::Ended { turn, from: moment(from), voice_end: moment(utterance.voice_end.samples()) });
+                told.push(Told::Ended {
+                    turn,
+                    from: moment(from),
+                    voice_end: moment(utterance.voice_end.samples()),
+                });
                 let ended = Heard::Ended {
                     from,
                     voice_end: utterance.voice_end.samples(),
@@ -221,7 +255,11 @@ impl Ear {
             }
             // A turn that found no free buffer never began for the planner.
             HeardEvent::Refused { at } => {
-                tracing::warn!(source = self.source, at_s = at.seconds(), "no buffer free: an utterance was lost");
+                tracing::warn!(
+                    source = self.source,
+                    at_s = at.seconds(),
+                    "no buffer free: an utterance was lost"
+                );
             }
             HeardEvent::Discarded { .. } => self.step(now, Heard::Discarded, told),
             other => tracing::debug!(?other, "an event that conversation does not use"),
@@ -231,25 +269,30 @@ impl Ear {
     fn step(&mut self, now: Moment, heard: Heard, told: &mut Vec<Told>) {
         for effect in self.planner.step(now, heard) {
             match effect {
-                Effect::Decode { ticket, turn, class, from, upto } => match self.cut(turn, from, upto) {
-                    Some(audio) => {
-                        let abort = AbortFlag::new();
-                        self.running.insert(ticket, abort.clone());
-                        let request = RecogniseRequest {
-                            audio,
-                            language: self.language,
-                            class,
-                            source: self.source,
-                            prompt: self.prompt.clone(),
-                            abort,
-                        };
-                        told.push(Told::Decode { ticket, request });
-                    }
-                    None => {
+                Effect::Decode {
+                    ticket,
+                    turn,
+                    class,
+                    from,
+                    upto,
+                } => {
+                    let Some(audio) = self.cut(turn, from, upto) else {
                         let error = RecogniseError::BadRequest("its samples are gone".to_owned());
                         self.step(now, Heard::Failed { ticket, error }, told);
-                    }
-                },
+                        continue;
+                    };
+                    let abort = AbortFlag::new();
+                    self.running.insert(ticket, abort.clone());
+                    let request = RecogniseRequest {
+                        audio,
+                        language: self.language,
+                        class,
+                        source: self.source,
+                        prompt: self.prompt.clone(),
+                        abort,
+                    };
+                    told.push(Told::Decode { ticket, request });
+                }
                 // A speculative decode runs as soon as a core is free; there is nothing to raise once it does.
                 Effect::Promote { .. } => {}
                 Effect::Abort { ticket } => {
@@ -257,12 +300,33 @@ impl Ear {
                         flag.raise();
                     }
                 }
-                Effect::PartialCaption { turn, forming, from, upto } => {
-                    told.push(Told::Partial { turn, forming, from: moment(from), upto: moment(upto) });
+                Effect::PartialCaption {
+                    turn,
+                    forming,
+                    from,
+                    upto,
+                } => {
+                    told.push(Told::Partial {
+                        turn,
+                        forming,
+                        from: moment(from),
+                        upto: moment(upto),
+                    });
                 }
-                Effect::FinalCaption { turn, from, voice_end, recognition, .. } => {
+                Effect::FinalCaption {
+                    turn,
+                    from,
+                    voice_end,
+                    recognition,
+                    ..
+                } => {
                     self.kept.remove(&turn);
-                    told.push(Told::Final { turn, from: moment(from), voice_end: moment(voice_end), recognition });
+                    told.push(Told::Final {
+                        turn,
+                        from: moment(from),
+                        voice_end: moment(voice_end),
+                        recognition,
+                    });
                 }
                 Effect::FinalFailed { turn, error, .. } => {
                     self.kept.remove(&turn);
@@ -275,9 +339,9 @@ impl Ear {
 
     /// One past the last sample of the turn being spoken that a decode could cover.
     fn so_far_end(&self) -> u64 {
-        self.listener
-            .utterance_so_far()
-            .map_or(self.open_from, |so_far| so_far.start.samples() + so_far.audio.len() as u64)
+        self.listener.utterance_so_far().map_or(self.open_from, |so_far| {
+            so_far.start.samples() + so_far.audio.len() as u64
+        })
     }
 
     /// The samples `from..upto` of a turn, from the open utterance or a kept one.

@@ -47,18 +47,33 @@ impl Marker {
     pub fn finish(self) -> Marks {
         let mut sorted = self.levels_db.clone();
         sorted.sort_unstable_by(f32::total_cmp);
-        let percentile = |percent: usize| sorted.get(sorted.len().saturating_sub(1) * percent / 100).copied();
-        let (Some(floor), Some(speech)) = (percentile(10), percentile(95)) else { return Marks::default() };
+        let percentile = |percent: usize| {
+            sorted
+                .get(sorted.len().saturating_sub(1) * percent / 100)
+                .copied()
+        };
+        let (Some(floor), Some(speech)) = (percentile(10), percentile(95)) else {
+            return Marks::default();
+        };
         // A recording with hardly a pause has no floor to speak of: the speech level alone decides.
-        let threshold = (floor + ABOVE_FLOOR_DB).min(speech - 6.0).max(speech - BELOW_SPEECH_DB).max(SILENCE_DB);
-        Marks { voiced: self.levels_db.iter().map(|level| *level >= threshold).collect() }
+        let threshold = (floor + ABOVE_FLOOR_DB)
+            .min(speech - 6.0)
+            .max(speech - BELOW_SPEECH_DB)
+            .max(SILENCE_DB);
+        Marks {
+            voiced: self.levels_db.iter().map(|level| *level >= threshold).collect(),
+        }
     }
 }
 
 impl Marks {
     /// The end of the last voiced frame that begins in `from_ms..to_ms`, in milliseconds from the recording's start.
     pub fn end_of_speech(&self, from_ms: u64, to_ms: u64) -> Option<u64> {
-        let frame = |ms: u64| usize::try_from(ms / 20).unwrap_or(usize::MAX).min(self.voiced.len());
+        let frame = |ms: u64| {
+            usize::try_from(ms / 20)
+                .unwrap_or(usize::MAX)
+                .min(self.voiced.len())
+        };
         let (from, to) = (frame(from_ms), frame(to_ms));
         let last = self.voiced.get(from..to)?.iter().rposition(|voiced| *voiced)?;
         Some((from + last + 1) as u64 * 20)

@@ -1,4 +1,5 @@
-//! The mouth: sentences are synthesised one after the other, a little ahead of what is heard, and queued for playout.
+//! The mouth: sentences are synthesised one after the other, a little ahead of what is heard, and queued for playout; or
+//! given to the host's own voice, which plays them itself.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -6,6 +7,7 @@ use std::sync::Arc;
 use goobster_audio::resample::Resampler;
 use goobster_core::language::Language;
 use goobster_core::ports::{AbortFlag, SpeakRequest, SynthesiseError, TextToSpeech};
+use goobster_speech::tts::host::{HostEvent, HostVoice};
 use tokio::sync::mpsc;
 
 use super::playout::{PLAYOUT_RATE, Playout, PlayoutEvent};
@@ -17,6 +19,15 @@ const AHEAD_S: f64 = 10.0;
 /// Sentences that may wait to be synthesised; a responder that says more is cut off by the conversation long before.
 const WAITING: usize = 256;
 
+/// What speaks.
+#[derive(Clone)]
+pub enum Throat {
+    /// An engine that returns samples, in a voice by name or the best one.
+    Samples(Arc<dyn TextToSpeech>, Option<String>),
+    /// The host's own voice, which plays by itself.
+    Host(Arc<dyn HostVoice>),
+}
+
 /// What a synthesis task reports, with the sentence it belongs to.
 #[derive(Debug)]
 pub enum Spoken {
@@ -24,28 +35,34 @@ pub enum Spoken {
     Voice(Option<String>),
     /// Some samples at [`PLAYOUT_RATE`].
     Samples(Vec<f32>),
+    /// The host began to play it.
+    Began,
     /// The sentence is complete, or could not be spoken.
     Done(Result<(), SynthesiseError>),
 }
 
 /// Synthesises sentences in order. `K` names a sentence.
 pub struct Mouth<K> {
-    voices: Arc<dyn TextToSpeech>,
-    voice: Option<String>,
+    throat: Throat,
     reports: mpsc::Sender<(K, Spoken)>,
     waiting: VecDeque<(K, String, Language)>,
     making: Option<(K, AbortFlag)>,
     playout: Playout<K>,
+    /// What the host played, to be told with the next frame.
+    played: Vec<PlayoutEvent<K>>,
 }
 
 impl<K: Copy + Eq + Send + 'static> Mouth<K> {
     /// A silent mouth. Tasks report on `reports`; pass what they say to [`Mouth::report`].
-    pub fn new(
-        voices: Arc<dyn TextToSpeech>,
-        voice: Option<String>,
-        reports: mpsc::Sender<(K, Spoken)>,
-    ) -> Self {
-        Self { voices, voice, reports, waiting: VecDeque::new(), making: None, playout: Playout::default() }
+    pub fn new(throat: Throat, reports: mpsc::Sender<(K, Spoken)>) -> Self {
+        Self {
+            throat,
+            reports,
+            waiting: VecDeque::new(),
+            making: None,
+            playout: Playout::default(),
+            played: Vec::new(),
+        }
     }
 
     /// Queues a sentence.
@@ -62,6 +79,12 @@ impl<K: Copy + Eq + Send + 'static> Mouth<K> {
         if let Some((_, abort)) = self.making.take() {
             abort.raise();
         }
+        if let Throat::Host(host) = &self.throat
+            && let Err(error) = host.stop()
+        {
+            tracing::warn!(%error, "the host's voice did not stop");
+        }
+        self.played.clear();
         self.playout.stop();
     }
 
@@ -87,9 +110,16 @@ impl<K: Copy + Eq + Send + 'static> Mouth<K> {
                 self.playout.push(key, &samples);
                 None
             }
+            Spoken::Began => {
+                self.played.push(PlayoutEvent::Began(key));
+                None
+            }
             Spoken::Done(result) => {
                 self.making = None;
                 self.playout.complete(key);
+                if matches!(self.throat, Throat::Host(_)) && result.is_ok() {
+                    self.played.push(PlayoutEvent::Ended(key));
+                }
                 self.advance();
                 result.err()
             }
@@ -103,6 +133,7 @@ impl<K: Copy + Eq + Send + 'static> Mouth<K> {
 
     /// Draws one frame for the output.
     pub fn draw(&mut self, frame: &mut [f32], events: &mut Vec<PlayoutEvent<K>>) {
+        events.append(&mut self.played);
         self.playout.draw(frame, events);
         self.advance();
     }
@@ -111,16 +142,58 @@ impl<K: Copy + Eq + Send + 'static> Mouth<K> {
         if self.making.is_some() || self.playout.waiting_s() > AHEAD_S {
             return;
         }
-        let Some((key, text, language)) = self.waiting.pop_front() else { return };
+        let Some((key, text, language)) = self.waiting.pop_front() else {
+            return;
+        };
         let abort = AbortFlag::new();
         self.making = Some((key, abort.clone()));
-        self.playout.open(key);
-        let request = SpeakRequest { text, language, voice: self.voice.clone(), abort };
-        let (voices, reports) = (Arc::clone(&self.voices), self.reports.clone());
-        tokio::spawn(async move {
-            let result = synthesise(key, voices.as_ref(), request, &reports).await;
-            let _ = reports.send((key, Spoken::Done(result))).await;
-        });
+        let reports = self.reports.clone();
+        match &self.throat {
+            Throat::Samples(voices, voice) => {
+                self.playout.open(key);
+                let request = SpeakRequest {
+                    text,
+                    language,
+                    voice: voice.clone(),
+                    abort,
+                };
+                let voices = Arc::clone(voices);
+                tokio::spawn(async move {
+                    let result = synthesise(key, voices.as_ref(), request, &reports).await;
+                    let _ = reports.send((key, Spoken::Done(result))).await;
+                });
+            }
+            Throat::Host(host) => {
+                let host = Arc::clone(host);
+                tokio::spawn(async move {
+                    let result = play_on_host(key, host.as_ref(), &text, language, &reports).await;
+                    let _ = reports.send((key, Spoken::Done(result))).await;
+                });
+            }
+        }
+    }
+}
+
+async fn play_on_host<K: Copy>(
+    key: K,
+    host: &dyn HostVoice,
+    text: &str,
+    language: Language,
+    reports: &mpsc::Sender<(K, Spoken)>,
+) -> Result<(), SynthesiseError> {
+    let mut utterance = match host.say(text, language) {
+        Err(SynthesiseError::NothingToSay) => return Ok(()),
+        other => other?,
+    };
+    loop {
+        match utterance.next().await? {
+            HostEvent::Begun => reports
+                .send((key, Spoken::Began))
+                .await
+                .map_err(|_| SynthesiseError::Aborted)?,
+            HostEvent::Ended => return Ok(()),
+            _ => return Err(SynthesiseError::Aborted),
+        }
     }
 }
 
@@ -141,16 +214,25 @@ async fn synthesise<K: Copy>(
         Err(error) => return Err(error),
     };
     let gone = || SynthesiseError::Aborted;
-    reports.send((key, Spoken::Voice(stream.notice.take()))).await.map_err(|_| gone())?;
+    reports
+        .send((key, Spoken::Voice(stream.notice.take())))
+        .await
+        .map_err(|_| gone())?;
     let mut resampler = Resampler::new(stream.rate, PLAYOUT_RATE, 1).map_err(failed)?;
     while let Some(chunk) = stream.chunks.recv().await {
         let mut samples = Vec::new();
         resampler.process(&chunk?.samples, &mut samples).map_err(failed)?;
         if !samples.is_empty() {
-            reports.send((key, Spoken::Samples(samples))).await.map_err(|_| gone())?;
+            reports
+                .send((key, Spoken::Samples(samples)))
+                .await
+                .map_err(|_| gone())?;
         }
     }
     let mut rest = Vec::new();
     resampler.flush(&mut rest).map_err(failed)?;
-    reports.send((key, Spoken::Samples(rest))).await.map_err(|_| gone())
+    reports
+        .send((key, Spoken::Samples(rest)))
+        .await
+        .map_err(|_| gone())
 }

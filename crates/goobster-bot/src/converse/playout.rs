@@ -43,19 +43,29 @@ pub struct Playout<K> {
 
 impl<K> Default for Playout<K> {
     fn default() -> Self {
-        Self { sentences: VecDeque::new() }
+        Self {
+            sentences: VecDeque::new(),
+        }
     }
 }
 
 impl<K: Copy + Eq> Playout<K> {
     /// Opens a sentence at the end of the queue; samples follow by [`Playout::push`].
     pub fn open(&mut self, key: K) {
-        self.sentences.push_back(Sentence { key, samples: VecDeque::new(), complete: false, began: false, heard: 0 });
+        self.sentences.push_back(Sentence {
+            key,
+            samples: VecDeque::new(),
+            complete: false,
+            began: false,
+            heard: 0,
+        });
     }
 
     /// Adds samples to a sentence. A sentence that was stopped takes none.
     pub fn push(&mut self, key: K, samples: &[f32]) {
-        let Some(sentence) = self.sentences.iter_mut().find(|s| s.key == key) else { return };
+        let Some(sentence) = self.sentences.iter_mut().find(|s| s.key == key) else {
+            return;
+        };
         if !sentence.began && sentence.samples.len() <= ONSET {
             // Silence before the first sound only delays the answer.
             sentence.samples.extend(samples);
@@ -147,8 +157,8 @@ mod tests {
             playout.complete(key);
         }
         let (heard, events) = drain(&mut playout);
-        use PlayoutEvent::{Began, Ended};
-        assert_eq!(events, [Began(1), Ended(1), Began(2), Ended(2)]);
+        let (began, ended) = (PlayoutEvent::Began, PlayoutEvent::Ended);
+        assert_eq!(events, [began(1), ended(1), began(2), ended(2)]);
         assert_eq!(heard[..1400].iter().filter(|s| **s == 0.0).count(), 0);
         assert!(heard[1400..].iter().all(|s| *s == 0.0));
     }
@@ -165,8 +175,8 @@ mod tests {
             }
             playout.complete(1);
             let (heard, _) = drain(&mut playout);
-            assert_eq!(heard.iter().position(|s| *s == 0.5), Some(ONSET), "cut {cut}");
-            assert_eq!(heard.iter().filter(|s| **s == 0.5).count(), 600);
+            assert_eq!(heard.iter().position(|s| *s > 0.4), Some(ONSET), "cut {cut}");
+            assert_eq!(heard.iter().filter(|s| **s > 0.4).count(), 600);
         }
     }
 
@@ -191,9 +201,9 @@ mod tests {
     fn what_was_stopped_is_not_heard() {
         let mut playout = Playout::default();
         playout.open(1);
-        playout.push(1, &[0.5; 4800]);
+        playout.push(1, &vec![0.5; 4800]);
         playout.stop();
-        playout.push(1, &[0.5; 4800]);
+        playout.push(1, &vec![0.5; 4800]);
         assert!(playout.is_empty());
         assert!(playout.waiting_s() < f64::EPSILON);
     }

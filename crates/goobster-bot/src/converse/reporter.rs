@@ -114,7 +114,9 @@ impl Reporter {
     /// Writes what is left to write; the files, as paths.
     pub fn finish(mut self) -> Result<Vec<String>, Failure> {
         self.end_line()?;
-        let Some(out) = &self.out else { return Ok(Vec::new()) };
+        let Some(out) = &self.out else {
+            return Ok(Vec::new());
+        };
         let mut files = Vec::new();
         for (name, format) in [
             ("captions.srt", CaptionFormat::SubRip),
@@ -128,14 +130,20 @@ impl Reporter {
             files.push(path.display().to_string());
         }
         if let Some((path, writer)) = self.sound.take() {
-            writer.finish().map_err(|e| Failure::output(&path, std::io::Error::other(e)))?;
+            writer
+                .finish()
+                .map_err(|e| Failure::output(&path, std::io::Error::other(e)))?;
             files.push(path.display().to_string());
         }
         Ok(files)
     }
 
     fn end_line(&mut self) -> Result<(), Failure> {
-        if std::mem::take(&mut self.unfinished) { self.terminal.raw("\r\x1b[2K") } else { Ok(()) }
+        if std::mem::take(&mut self.unfinished) {
+            self.terminal.raw("\r\x1b[2K")
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -154,10 +162,26 @@ impl Witness for Reporter {
         if self.live {
             self.unfinished = true;
             // One line that is written over; a long caption shows its end.
-            let tail: String = text.chars().rev().take(60).collect::<Vec<_>>().into_iter().rev().collect();
-            return self.terminal.raw(&format!("\r\x1b[2K{:>8}  {}: {} …", "", caption.speaker, tail.dimmed()));
+            let tail: String = text
+                .chars()
+                .rev()
+                .take(60)
+                .collect::<Vec<_>>()
+                .into_iter()
+                .rev()
+                .collect();
+            return self.terminal.raw(&format!(
+                "\r\x1b[2K{:>8}  {}: {} …",
+                "",
+                caption.speaker,
+                tail.dimmed()
+            ));
         }
-        self.terminal.line(&format!("{:>7.1}s  {}: {text} …", caption.upto.as_secs_f64(), caption.speaker))?;
+        self.terminal.line(&format!(
+            "{:>7.1}s  {}: {text} …",
+            caption.upto.as_secs_f64(),
+            caption.speaker
+        ))?;
         self.terminal.event(&CaptionLine {
             event: "caption",
             turn: caption.turn,
@@ -184,7 +208,8 @@ impl Witness for Reporter {
             kind: CaptionKind::Speech,
         });
         let (at, speaker) = (caption.upto.as_secs_f64(), caption.speaker.bold());
-        self.terminal.line(&format!("{at:>7.1}s  {speaker}: {}", caption.text))?;
+        self.terminal
+            .line(&format!("{at:>7.1}s  {speaker}: {}", caption.text))?;
         self.terminal.event(&CaptionLine {
             event: "caption",
             turn: caption.turn,
@@ -205,7 +230,8 @@ impl Witness for Reporter {
 
     fn reply_grows(&mut self, line: &str) -> Result<(), Failure> {
         self.end_line()?;
-        self.terminal.line(&format!("{:>8}  {}: {line}", "", "Goobster".green().bold()))
+        self.terminal
+            .line(&format!("{:>8}  {}: {line}", "", "Goobster".green().bold()))
     }
 
     fn reply(&mut self, reply: &Reply<'_>) -> Result<(), Failure> {
@@ -269,9 +295,9 @@ impl Witness for Reporter {
 
     fn sound(&mut self, frame: &[f32]) -> Result<(), Failure> {
         match &mut self.sound {
-            Some((path, writer)) => {
-                writer.write(frame).map_err(|e| Failure::output(&*path, std::io::Error::other(e)))
-            }
+            Some((path, writer)) => writer
+                .write(frame)
+                .map_err(|e| Failure::output(&*path, std::io::Error::other(e))),
             None => Ok(()),
         }
     }

@@ -18,15 +18,15 @@ use goobster_core::hearing::{HearingConfig, Ticket};
 use goobster_core::ids::{TurnId, UserId};
 use goobster_core::language::Language;
 use goobster_core::ports::{
-    AbortFlag, LanguageChoice, Recognition, RecogniseError, ReplyPiece, RespondError, RespondRequest, Responder,
-    SpeechToText, TextToSpeech,
+    AbortFlag, LanguageChoice, RecogniseError, Recognition, ReplyPiece, RespondError, RespondRequest,
+    Responder, SpeechToText,
 };
 use goobster_core::time::{Moment, UtcMillis};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::ear::{Ear, Told};
-use super::mouth::{Mouth, Spoken};
+use super::mouth::{Mouth, Spoken, Throat};
 use super::playout::{PLAYOUT_FRAME, PlayoutEvent};
 use super::speakers::{FRAME, Sound, Speaker};
 use super::turnbook::{TurnBook, TurnTimes};
@@ -43,7 +43,7 @@ const BREATH: u64 = 30;
 const SETTLED: u64 = 25;
 
 /// How long a conversation may go on after the last recording ended: a slow chat server, a long reply.
-const LONGEST_TAIL: Duration = Duration::from_secs(300);
+const LONGEST_TAIL: Duration = Duration::from_mins(5);
 
 /// Messages from tasks that may wait; senders wait beyond that.
 const INBOX: usize = 256;
@@ -62,7 +62,7 @@ pub struct RoomParts {
     /// What hears.
     pub recogniser: Arc<dyn SpeechToText>,
     /// What speaks.
-    pub voices: Arc<dyn TextToSpeech>,
+    pub throat: Throat,
     /// What answers.
     pub responder: Arc<dyn Responder>,
     /// A voice activity detector a speaker.
@@ -73,8 +73,6 @@ pub struct RoomParts {
     pub endpoint: EndpointConfig,
     /// The language to listen for.
     pub language: LanguageChoice,
-    /// The voice that answers.
-    pub voice: Option<String>,
     /// How fast to play.
     pub pace: Pace,
     /// The wall clock at the first frame.
@@ -83,9 +81,19 @@ pub struct RoomParts {
 
 /// What tasks report.
 enum Message {
-    Decoded { seat: usize, ticket: Ticket, result: Result<Recognition, RecogniseError> },
-    Reply { reply: ReplyId, piece: ReplyPiece },
-    ReplyOver { reply: ReplyId, result: Result<(), RespondError> },
+    Decoded {
+        seat: usize,
+        ticket: Ticket,
+        result: Result<Recognition, RecogniseError>,
+    },
+    Reply {
+        reply: ReplyId,
+        piece: ReplyPiece,
+    },
+    ReplyOver {
+        reply: ReplyId,
+        result: Result<(), RespondError>,
+    },
 }
 
 /// A speaker and their ear.
@@ -144,7 +152,11 @@ pub struct Outcome {
 }
 
 /// Holds the conversation to its end.
-pub async fn hold(parts: RoomParts, speakers: Vec<Speaker>, witness: &mut dyn Witness) -> Result<Outcome, Failure> {
+pub async fn hold(
+    parts: RoomParts,
+    speakers: Vec<Speaker>,
+    witness: &mut dyn Witness,
+) -> Result<Outcome, Failure> {
     let (inbox, mut messages) = mpsc::channel(INBOX);
     let (speech, mut spoken) = mpsc::channel(INBOX);
     let mut room = Room::new(parts, speakers, witness, inbox, speech)?;
@@ -180,8 +192,17 @@ pub async fn hold(parts: RoomParts, speakers: Vec<Speaker>, witness: &mut dyn Wi
             break;
         }
     }
-    let (audio, wall) = (FRAME_TIME * u32::try_from(room.frame).unwrap_or(u32::MAX), room.start.elapsed());
-    Ok(Outcome { book: room.book, audio, wall, brain_failed: room.brain_failed, failure })
+    let (audio, wall) = (
+        FRAME_TIME * u32::try_from(room.frame).unwrap_or(u32::MAX),
+        room.start.elapsed(),
+    );
+    Ok(Outcome {
+        book: room.book,
+        audio,
+        wall,
+        brain_failed: room.brain_failed,
+        failure,
+    })
 }
 
 impl<'w> Room<'w> {
@@ -200,10 +221,24 @@ impl<'w> Room<'w> {
             let ear = Ear::new(number, &parts.endpoint, hearing, detector, parts.language, None)
                 .map_err(|e| Failure::Configuration(e.to_string()))?;
             let who = UserId::new(number);
-            conversation.step(Moment::ZERO, Event::Joined { who, name: speaker.name().to_owned() });
-            seats.push(Seat { who, speaker, ear, over: false, voice: false, voiced: 0, turn: None });
+            conversation.step(
+                Moment::ZERO,
+                Event::Joined {
+                    who,
+                    name: speaker.name().to_owned(),
+                },
+            );
+            seats.push(Seat {
+                who,
+                speaker,
+                ear,
+                over: false,
+                voice: false,
+                voiced: 0,
+                turn: None,
+            });
         }
-        let mouth = Mouth::new(Arc::clone(&parts.voices), parts.voice.clone(), speech);
+        let mouth = Mouth::new(parts.throat.clone(), speech);
         Ok(Self {
             parts,
             seats,
@@ -245,11 +280,16 @@ impl<'w> Room<'w> {
 
     async fn next_frame(&mut self) -> Result<(), Failure> {
         let rest = self.is_at_rest();
+        let speaking = self.conversation.phase() == Phase::Speaking;
         let mut sound = [0.0; FRAME];
         for index in 0..self.seats.len() {
             let now = self.now();
             let seat = &mut self.seats[index];
             seat.over = seat.speaker.play(self.frame, rest, BREATH, &mut sound) == Sound::Over;
+            if seat.speaker.hears_us() && speaking {
+                // Without echo cancellation a microphone beside a loudspeaker hears Goobster's own voice.
+                sound.fill(0.0);
+            }
             let mut told = std::mem::take(&mut self.told);
             seat.ear.hear(now, &sound, &mut self.next_turn, &mut told);
             self.told_by(index, &mut told)?;
@@ -258,7 +298,11 @@ impl<'w> Room<'w> {
         }
         self.play()?;
         self.frame += 1;
-        if self.conversation.deadline().is_some_and(|deadline| deadline <= self.now()) {
+        if self
+            .conversation
+            .deadline()
+            .is_some_and(|deadline| deadline <= self.now())
+        {
             self.converse(Event::Tick)?;
         }
         if self.parts.pace == Pace::Fast {
@@ -271,7 +315,9 @@ impl<'w> Room<'w> {
     /// Tells the conversation how much voice there is in a turn: what a barge-in is measured by.
     fn report_voice(&mut self, index: usize) -> Result<(), Failure> {
         let seat = &mut self.seats[index];
-        let (Some(turn), true) = (seat.turn, seat.voice) else { return Ok(()) };
+        let (Some(turn), true) = (seat.turn, seat.voice) else {
+            return Ok(());
+        };
         seat.voiced += 1;
         if !seat.voiced.is_multiple_of(5) {
             return Ok(());
@@ -306,7 +352,13 @@ impl<'w> Room<'w> {
 
     fn line_began(&mut self, line: LineId) {
         let now = self.now();
-        let Some(reply) = self.lines.get(&line).and_then(|reply| self.replies.get_mut(reply)) else { return };
+        let Some(reply) = self
+            .lines
+            .get(&line)
+            .and_then(|reply| self.replies.get_mut(reply))
+        else {
+            return;
+        };
         reply.began.get_or_insert(now);
         for turn in &reply.turns {
             if let Some(times) = self.book.get_mut(*turn) {
@@ -329,16 +381,23 @@ impl<'w> Room<'w> {
             Message::Reply { reply, piece } => match piece {
                 ReplyPiece::Text(text) => {
                     let now = self.now();
-                    for turn in self.replies.get(&reply).map(|r| r.turns.clone()).unwrap_or_default() {
+                    for turn in self
+                        .replies
+                        .get(&reply)
+                        .map(|r| r.turns.clone())
+                        .unwrap_or_default()
+                    {
                         if let Some(times) = self.book.get_mut(turn) {
                             times.answered.get_or_insert(now);
                         }
                     }
                     self.converse(Event::ReplyText { reply, text })
                 }
-                ReplyPiece::Timer { after, announcement } => {
-                    self.converse(Event::ReplyTimer { reply, after, announcement })
-                }
+                ReplyPiece::Timer { after, announcement } => self.converse(Event::ReplyTimer {
+                    reply,
+                    after,
+                    announcement,
+                }),
                 _ => Ok(()),
             },
             Message::ReplyOver { reply, result } => {
@@ -349,7 +408,10 @@ impl<'w> Room<'w> {
                     Err(error) => {
                         self.brain_failed = true;
                         self.witness.trouble(&error.to_string())?;
-                        self.converse(Event::ReplyFailed { reply, why: (&error).into() })
+                        self.converse(Event::ReplyFailed {
+                            reply,
+                            why: (&error).into(),
+                        })
                     }
                 }
             }
@@ -362,8 +424,12 @@ impl<'w> Room<'w> {
         }
         if let Spoken::Samples(_) = &spoken {
             let now = self.now();
-            for turn in
-                self.lines.get(&line).and_then(|r| self.replies.get(r)).map(|r| r.turns.clone()).unwrap_or_default()
+            for turn in self
+                .lines
+                .get(&line)
+                .and_then(|r| self.replies.get(r))
+                .map(|r| r.turns.clone())
+                .unwrap_or_default()
             {
                 if let Some(times) = self.book.get_mut(turn) {
                     times.synthesised.get_or_insert(now);
@@ -392,12 +458,17 @@ impl<'w> Room<'w> {
                     }
                 }
                 Told::Hush { .. } => self.seats[index].voice = false,
-                Told::Ended { turn, from, voice_end } => {
+                Told::Ended {
+                    turn,
+                    from,
+                    voice_end,
+                } => {
                     let now = self.now();
                     let seat = &self.seats[index];
                     let mark = seat.speaker.end_of_speech(from.as_millis(), self.frame * 20);
                     let ended = mark.map_or(voice_end, Moment::from_millis);
-                    self.book.open(TurnTimes::new(turn, seat.speaker.name().to_owned(), ended, now));
+                    self.book
+                        .open(TurnTimes::new(turn, seat.speaker.name().to_owned(), ended, now));
                     self.converse(Event::SpeechStopped { who, turn })?;
                 }
                 Told::Decode { ticket, request } => {
@@ -405,20 +476,46 @@ impl<'w> Room<'w> {
                     let (recogniser, inbox) = (Arc::clone(&self.parts.recogniser), self.inbox.clone());
                     tokio::spawn(async move {
                         let result = recogniser.recognise(request).await;
-                        let _ = inbox.send(Message::Decoded { seat: index, ticket, result }).await;
+                        let _ = inbox
+                            .send(Message::Decoded {
+                                seat: index,
+                                ticket,
+                                result,
+                            })
+                            .await;
                     });
                 }
-                Told::Partial { turn, forming, from, upto } => {
-                    let text = [forming.firm.as_str(), forming.tentative.as_str()].join(" ").trim().to_owned();
+                Told::Partial {
+                    turn,
+                    forming,
+                    from,
+                    upto,
+                } => {
+                    let text = [forming.firm.as_str(), forming.tentative.as_str()]
+                        .join(" ")
+                        .trim()
+                        .to_owned();
                     let speaker = self.seats[index].speaker.name();
-                    self.witness.partial(&PartialCaption { turn, speaker, forming: &forming, from, upto })?;
+                    self.witness.partial(&PartialCaption {
+                        turn,
+                        speaker,
+                        forming: &forming,
+                        from,
+                        upto,
+                    })?;
                     self.converse(Event::Partial { who, turn, text })?;
                 }
-                Told::Final { turn, from, voice_end, recognition } => {
+                Told::Final {
+                    turn,
+                    from,
+                    voice_end,
+                    recognition,
+                } => {
                     self.final_caption(index, turn, (from, voice_end), &recognition)?;
                 }
                 Told::Failed { turn, error } => {
-                    self.witness.trouble(&format!("a turn was not understood: {error}"))?;
+                    self.witness
+                        .trouble(&format!("a turn was not understood: {error}"))?;
                     let language = self.language();
                     self.converse(Event::HearingFailed { who, turn, language })?;
                 }
@@ -455,8 +552,17 @@ impl<'w> Room<'w> {
             language: recognition.language,
             confidence: recognition.confidence(),
         })?;
-        let at = self.parts.begun.after(Duration::from_millis(voice_end.as_millis()));
-        self.converse(Event::Final { who, turn, text, language: recognition.language, at })
+        let at = self
+            .parts
+            .begun
+            .after(Duration::from_millis(voice_end.as_millis()));
+        self.converse(Event::Final {
+            who,
+            turn,
+            text,
+            language: recognition.language,
+            at,
+        })
     }
 
     fn language(&self) -> Language {
@@ -476,7 +582,9 @@ impl<'w> Room<'w> {
 
     fn carry_out(&mut self, effect: Effect) -> Result<(), Failure> {
         match effect {
-            Effect::ReplyOpened { reply, turns, kind, .. } => {
+            Effect::ReplyOpened {
+                reply, turns, kind, ..
+            } => {
                 tracing::debug!(reply = reply.get(), ?kind, "a reply begins");
                 if kind != ReplyKind::Answer {
                     let now = self.now();
@@ -486,7 +594,12 @@ impl<'w> Room<'w> {
                         }
                     }
                 }
-                let open = OpenReply { turns, abort: AbortFlag::new(), began: None, shown: String::new() };
+                let open = OpenReply {
+                    turns,
+                    abort: AbortFlag::new(),
+                    began: None,
+                    shown: String::new(),
+                };
                 self.replies.insert(reply, open);
                 Ok(())
             }
@@ -500,7 +613,12 @@ impl<'w> Room<'w> {
                 }
                 Ok(())
             }
-            Effect::Speak { reply, line, text, language } => {
+            Effect::Speak {
+                reply,
+                line,
+                text,
+                language,
+            } => {
                 self.lines.insert(line, reply);
                 self.mouth.say(line, text, language);
                 Ok(())
@@ -510,14 +628,31 @@ impl<'w> Room<'w> {
                 Ok(())
             }
             Effect::ShowReply { reply, text, .. } => {
-                let Some(open) = self.replies.get_mut(&reply) else { return Ok(()) };
-                let new = text.strip_prefix(open.shown.as_str()).unwrap_or(&text).trim().to_owned();
+                let Some(open) = self.replies.get_mut(&reply) else {
+                    return Ok(());
+                };
+                let new = text
+                    .strip_prefix(open.shown.as_str())
+                    .unwrap_or(&text)
+                    .trim()
+                    .to_owned();
                 open.shown = text;
-                if new.is_empty() { Ok(()) } else { self.witness.reply_grows(&new) }
+                if new.is_empty() {
+                    Ok(())
+                } else {
+                    self.witness.reply_grows(&new)
+                }
             }
-            Effect::ReplyClosed { reply, outcome, text, spoken } => {
+            Effect::ReplyClosed {
+                reply,
+                outcome,
+                text,
+                spoken,
+            } => {
                 self.lines.retain(|_, owner| *owner != reply);
-                let Some(open) = self.replies.remove(&reply) else { return Ok(()) };
+                let Some(open) = self.replies.remove(&reply) else {
+                    return Ok(());
+                };
                 open.abort.raise();
                 let now = self.now();
                 self.witness.reply(&Reply {
@@ -530,7 +665,9 @@ impl<'w> Room<'w> {
                     upto: now,
                     language: self.language(),
                 })?;
-                open.turns.iter().try_for_each(|turn| self.close_turn(*turn, None))
+                open.turns
+                    .iter()
+                    .try_for_each(|turn| self.close_turn(*turn, None))
             }
             Effect::TurnIgnored { turn, why, .. } => self.close_turn(turn, Some(why)),
             _ => Ok(()),
@@ -542,12 +679,16 @@ impl<'w> Room<'w> {
         turn: TurnId,
         ignored: Option<goobster_core::conversation::Ignored>,
     ) -> Result<(), Failure> {
-        let Some(times) = self.book.get_mut(turn).filter(|times| times.captioned.is_some()) else { return Ok(()) };
+        let Some(times) = self.book.get_mut(turn).filter(|times| times.captioned.is_some()) else {
+            return Ok(());
+        };
         self.witness.turn(&TurnEnd { times, ignored })
     }
 
     fn start_reply(&mut self, reply: ReplyId, request: ReplyRequest) {
-        let Some(open) = self.replies.get(&reply) else { return };
+        let Some(open) = self.replies.get(&reply) else {
+            return;
+        };
         let request = RespondRequest {
             turn: request.utterance,
             history: request.history,

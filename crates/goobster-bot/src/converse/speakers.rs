@@ -1,7 +1,8 @@
-//! Who is in the room: recordings that are read as they are played, a frame at a time.
+//! Who is in the room: recordings that are read as they are played, or a microphone, a frame at a time.
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, TryRecvError};
 
 use goobster_audio::file::AudioFile;
 
@@ -22,8 +23,17 @@ struct Playing {
 
 impl Playing {
     fn open(path: &Path) -> Result<Self, Failure> {
-        let file = AudioFile::open(path).map_err(|cause| Failure::Audio { file: path.to_owned(), cause })?;
-        Ok(Self { file, path: path.to_owned(), block: Vec::new(), cursor: 0, over: false })
+        let file = AudioFile::open(path).map_err(|cause| Failure::Audio {
+            file: path.to_owned(),
+            cause,
+        })?;
+        Ok(Self {
+            file,
+            path: path.to_owned(),
+            block: Vec::new(),
+            cursor: 0,
+            over: false,
+        })
     }
 
     /// Fills as much of `frame` as there is left; the number of samples filled.
@@ -38,7 +48,10 @@ impl Playing {
                     Ok(None) => self.over = true,
                     Err(cause) => {
                         self.over = true;
-                        return Err(Failure::Audio { file: self.path.clone(), cause });
+                        return Err(Failure::Audio {
+                            file: self.path.clone(),
+                            cause,
+                        });
                     }
                 }
             }
@@ -51,9 +64,21 @@ impl Playing {
     }
 }
 
-/// A speaker with recordings to play, one after the other.
+/// A microphone: blocks of 16 kHz mono samples as they come, until the sender goes away.
+struct Live {
+    blocks: Receiver<Vec<f32>>,
+    samples: VecDeque<f32>,
+    /// Whether the loudspeaker can be heard in it.
+    hears_us: bool,
+}
+
+/// Samples of a microphone that may wait, half a second: its clock and ours differ, and old sound is of no use.
+const LIVE_WAITING: usize = 8000;
+
+/// A speaker with recordings to play, one after the other, or with a microphone.
 pub struct Speaker {
     name: String,
+    live: Option<Live>,
     waiting: VecDeque<PathBuf>,
     playing: Option<Playing>,
     /// Marks of the recording that plays (or played last), and the frame of the room at which it began.
@@ -80,6 +105,7 @@ impl Speaker {
     pub fn new(name: String, recordings: Vec<PathBuf>) -> Result<Self, Failure> {
         let mut speaker = Self {
             name,
+            live: None,
             waiting: recordings.into(),
             playing: None,
             marks: Marks::default(),
@@ -89,6 +115,30 @@ impl Speaker {
         };
         speaker.begin_next(0)?;
         Ok(speaker)
+    }
+
+    /// A speaker at a microphone. `hears_us`: the microphone hears the loudspeaker, so it is not listened to while
+    /// Goobster speaks.
+    pub fn live(name: String, blocks: Receiver<Vec<f32>>, hears_us: bool) -> Self {
+        Self {
+            name,
+            live: Some(Live {
+                blocks,
+                samples: VecDeque::new(),
+                hears_us,
+            }),
+            waiting: VecDeque::new(),
+            playing: None,
+            marks: Marks::default(),
+            began: 0,
+            silent: 0,
+            failure: None,
+        }
+    }
+
+    /// Whether Goobster's own voice comes back through this speaker's microphone.
+    pub fn hears_us(&self) -> bool {
+        self.live.as_ref().is_some_and(|live| live.hears_us)
     }
 
     /// The name shown in captions.
@@ -104,7 +154,9 @@ impl Speaker {
     /// The marked end of speech between two moments of the room, in milliseconds.
     pub fn end_of_speech(&self, from_ms: u64, to_ms: u64) -> Option<u64> {
         let began_ms = self.began * 20;
-        let mark = self.marks.end_of_speech(from_ms.saturating_sub(began_ms), to_ms.saturating_sub(began_ms))?;
+        let mark = self
+            .marks
+            .end_of_speech(from_ms.saturating_sub(began_ms), to_ms.saturating_sub(began_ms))?;
         Some(mark + began_ms)
     }
 
@@ -112,15 +164,21 @@ impl Speaker {
     /// once it is, and `pause` frames have passed.
     pub fn play(&mut self, now: u64, answered: bool, pause: u64, frame: &mut [f32; FRAME]) -> Sound {
         frame.fill(0.0);
-        if self.playing.is_none() && !self.waiting.is_empty() && answered && self.silent >= pause {
-            if let Err(failure) = self.begin_next(now) {
-                self.failure.get_or_insert(failure);
-                return Sound::Silence;
-            }
+        if let Some(live) = &mut self.live {
+            return live.read(frame);
+        }
+        let next = self.playing.is_none() && !self.waiting.is_empty() && answered && self.silent >= pause;
+        if next && let Err(failure) = self.begin_next(now) {
+            self.failure.get_or_insert(failure);
+            return Sound::Silence;
         }
         let Some(playing) = &mut self.playing else {
             self.silent += 1;
-            return if self.waiting.is_empty() { Sound::Over } else { Sound::Silence };
+            return if self.waiting.is_empty() {
+                Sound::Over
+            } else {
+                Sound::Silence
+            };
         };
         match playing.read(frame) {
             Ok(FRAME) => return Sound::Frame,
@@ -135,11 +193,34 @@ impl Speaker {
     }
 
     fn begin_next(&mut self, now: u64) -> Result<(), Failure> {
-        let Some(path) = self.waiting.pop_front() else { return Ok(()) };
+        let Some(path) = self.waiting.pop_front() else {
+            return Ok(());
+        };
         self.marks = mark(&path)?;
         self.began = now;
         self.playing = Some(Playing::open(&path)?);
         Ok(())
+    }
+}
+
+impl Live {
+    fn read(&mut self, frame: &mut [f32; FRAME]) -> Sound {
+        let gone = loop {
+            match self.blocks.try_recv() {
+                Ok(block) => self.samples.extend(block),
+                Err(TryRecvError::Empty) => break false,
+                Err(TryRecvError::Disconnected) => break true,
+            }
+        };
+        self.samples
+            .drain(..self.samples.len().saturating_sub(LIVE_WAITING));
+        if self.samples.len() < FRAME {
+            return if gone { Sound::Over } else { Sound::Silence };
+        }
+        for (slot, sample) in frame.iter_mut().zip(self.samples.drain(..FRAME)) {
+            *slot = sample;
+        }
+        Sound::Frame
     }
 }
 

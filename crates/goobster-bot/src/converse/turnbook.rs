@@ -63,8 +63,15 @@ impl Percentiles {
     /// Nearest-rank percentiles; `None` of nothing.
     pub fn of(mut values: Vec<u64>) -> Option<Self> {
         values.sort_unstable();
-        let rank = |percent: usize| values.get((values.len() * percent).div_ceil(100).saturating_sub(1)).copied();
-        Some(Self { p50: rank(50)?, p95: rank(95)? })
+        let rank = |percent: usize| {
+            values
+                .get((values.len() * percent).div_ceil(100).saturating_sub(1))
+                .copied()
+        };
+        Some(Self {
+            p50: rank(50)?,
+            p95: rank(95)?,
+        })
     }
 }
 
@@ -155,8 +162,14 @@ mod tests {
     fn percentiles_are_nearest_rank() {
         assert_eq!(Percentiles::of(Vec::new()), None);
         assert_eq!(Percentiles::of(vec![7]), Some(Percentiles { p50: 7, p95: 7 }));
-        assert_eq!(Percentiles::of((1..=100).rev().collect()), Some(Percentiles { p50: 50, p95: 95 }));
-        assert_eq!(Percentiles::of((1..=20).collect()), Some(Percentiles { p50: 10, p95: 19 }));
+        assert_eq!(
+            Percentiles::of((1..=100).rev().collect()),
+            Some(Percentiles { p50: 50, p95: 95 })
+        );
+        assert_eq!(
+            Percentiles::of((1..=20).collect()),
+            Some(Percentiles { p50: 10, p95: 19 })
+        );
     }
 
     #[test]
