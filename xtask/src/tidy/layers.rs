@@ -4,7 +4,7 @@ use super::Findings;
 use crate::metadata::Package;
 
 /// What each of our crates may depend on. A crate that is not here fails the check: decide its place first.
-const ALLOWED: [(&str, &[&str]); 11] = [
+const ALLOWED: [(&str, &[&str]); 12] = [
     ("goobster-core", &[]),
     ("goobster-audio", &[]),
     ("goobster-models", &[]),
@@ -26,9 +26,10 @@ const ALLOWED: [(&str, &[&str]); 11] = [
     // A stand-in for Discord must not know what it is tested with.
     ("loopback-discord", &[]),
     ("goobster-tests", ANY),
+    ("goobster-eval", ANY),
     ("goobster-benches", ANY),
 ];
-/// Tests and benches may reach everything.
+/// Tests, evaluation and benches may reach everything.
 const ANY: &[&str] = &["*"];
 
 pub(super) fn check(packages: &[Package], found: &mut Findings) {
