@@ -38,6 +38,7 @@ use ogg_opus::OggOpus;
 use sniff::{Container, SNIFF_LEN, Sniffed};
 use source::Source;
 
+pub use contain::panics_are_contained;
 pub use info::{Damage, FileInfo, Length};
 pub use source::ReadSeek;
 

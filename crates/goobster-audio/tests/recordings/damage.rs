@@ -230,3 +230,21 @@ impl Seek for Failing {
         self.inner.seek(to)
     }
 }
+
+#[test]
+fn a_packet_that_breaks_its_decoder_costs_only_itself() {
+    let mut bytes = fixture("tone-ms.wav");
+    let (whole, _) = decode(bytes.clone()).unwrap();
+    // A block's step size beyond anything an encoder writes: the decoder multiplies until it overflows, which is a panic
+    // where overflow is checked (as in tests) and noise where it is not.
+    let data = bytes.windows(4).position(|window| window == b"data").unwrap() + 8;
+    let block = data + 3 * 1_024;
+    bytes[block + 1..block + 3].copy_from_slice(&0x7fff_u16.to_le_bytes());
+    bytes[block + 7..block + 1_024].fill(0x77);
+    let (samples, damage) = decode(bytes).unwrap();
+    assert_eq!(samples.len(), whole.len());
+    assert!(damage.truncated_at.is_none() && damage.skipped <= 1, "{damage}");
+    assert_eq!(samples[..3_000], whole[..3_000]);
+    // Blocks start afresh, so what follows is untouched but for the resampler's edge.
+    assert!(purity(&samples[10_000..16_000], 440.0) > 0.95);
+}
