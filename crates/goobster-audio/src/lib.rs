@@ -2,12 +2,12 @@
 //!
 //! Everything is synchronous, streaming and bounded, and works in 16 kHz mono; nothing here knows tokio or Discord.
 //!
-//! - [`file`]: recordings of any common format, decoded piece by piece.
+//! - [`mod@file`]: recordings of any common format, decoded piece by piece.
 //! - [`opus`]: packets from the network, one decoder a speaker, with concealment of what is lost.
 //! - [`resample`]: any sample rate to any other, for streams.
 //! - [`vad`]: how likely a short window holds speech; [`endpoint`]: where utterances begin and end.
 //! - [`listener`]: both, with pre-roll and buffers from a [`pool`]: one speaker's sound in, utterances out.
-//! - [`position`]: places in a stream.
+//! - [`marks`]: where speech really ends, for measurements; [`position`]: places in a stream.
 //! - [`wav`]: what is spoken, written to disk.
 //! - [`frame`]: the 20 ms that everything downstream works in.
 //! - [`error`]: the one error type of this crate.
@@ -17,6 +17,7 @@ pub mod error;
 pub mod file;
 pub mod frame;
 pub mod listener;
+pub mod marks;
 pub mod opus;
 pub mod pool;
 pub mod position;
