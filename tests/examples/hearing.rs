@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use goobster_audio::endpoint::{EndReason, EndpointConfig};
 use goobster_audio::listener::{HeardEvent, Listener};
+use goobster_audio::marks::Marks;
 use goobster_audio::vad::{EarshotDetector, SileroDetector, SileroWeights, VoiceDetector};
-use goobster_tests::marks::VoicedFrames;
 use goobster_tests::recordings::{self, Recording};
 use goobster_tests::signals;
 
@@ -155,7 +155,7 @@ fn speech_over_background(make: &Make, clips: &[Recording]) -> Result<(), Box<dy
     ] {
         let (mut found, mut inside, mut voiced, mut outside, mut quiet) = (0, 0, 0, 0, 0);
         for clip in clips {
-            let marks = VoicedFrames::mark(&clip.sound);
+            let marks = Marks::of(&clip.sound);
             let lead = 48_000;
             let padded = [&vec![0.0; lead], &clip.sound[..], &vec![0.0; 48_000]].concat();
             let heard = hear(
@@ -197,11 +197,11 @@ fn recordings(make: &Make, clips: &[Recording]) -> Result<(), Box<dyn Error>> {
         "\n| clip | s | longest pause by its marks, ms | voice ends by the detector, ms after the mark |"
     );
     println!("| --- | --- | --- | --- |");
-    let padded: Vec<(&Recording, VoicedFrames, Vec<f32>)> = clips
+    let padded: Vec<(&Recording, Marks, Vec<f32>)> = clips
         .iter()
         .map(|c| {
             let hiss = signals::white_noise(2.0, -75.0, 5);
-            (c, VoicedFrames::mark(&c.sound), [&c.sound[..], &hiss].concat())
+            (c, Marks::of(&c.sound), [&c.sound[..], &hiss].concat())
         })
         .collect();
     for (clip, marks, sound) in &padded {
@@ -299,7 +299,7 @@ fn thresholds(make: &Make, clips: &[Recording]) -> Result<(), Box<dyn Error>> {
         for (slot, snr) in covered.iter_mut().zip([60.0, 5.0]) {
             let (mut inside, mut voiced) = (0_u32, 0_u32);
             for clip in clips {
-                let marks = VoicedFrames::mark(&clip.sound);
+                let marks = Marks::of(&clip.sound);
                 let sound = signals::mixed(&clip.sound, &backgrounds[2], snr);
                 let heard = hear(&config, make(), &sound)?;
                 for sample in (0..clip.sound.len()).step_by(320).filter(|s| marks.is_voiced(*s)) {

@@ -1,6 +1,5 @@
 //! Shared fixtures of the workspace tests.
 
-pub mod marks;
 pub mod recordings;
 pub mod redis_server;
 pub mod sessions;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use goobster_audio::endpoint::EndpointConfig;
 use goobster_audio::listener::{HeardEvent, Listener, Utterance};
+use goobster_audio::marks::Marks;
 use goobster_audio::vad::{SileroDetector, SileroWeights};
-use goobster_tests::marks::VoicedFrames;
 use goobster_tests::{recordings, signals};
 
 const TEN_MINUTES: f64 = 600.0;
@@ -69,7 +69,7 @@ fn ten_minutes_of_pulsed_tones_give_hardly_an_utterance_and_none_that_is_convinc
 fn heard_part(background: &[f32], snr: f64) -> f64 {
     let (mut inside, mut voiced) = (0_u32, 0_u32);
     for recording in recordings::read_all(&recordings::cached("speech").unwrap()).unwrap() {
-        let marks = VoicedFrames::mark(&recording.sound);
+        let marks = Marks::of(&recording.sound);
         let sound = signals::mixed(&recording.sound, background, snr);
         let heard = conversation(&sound);
         assert!(!heard.is_empty(), "{} was not heard", recording.name);
@@ -109,7 +109,7 @@ fn clean_speech_is_heard_whole() {
 fn the_end_of_speech_is_decided_when_patience_has_run_out_after_the_mark() {
     let config = EndpointConfig::conversation();
     for recording in recordings::read_all(&recordings::cached("speech").unwrap()).unwrap() {
-        let mark = VoicedFrames::mark(&recording.sound).last().unwrap().end as f64;
+        let mark = Marks::of(&recording.sound).last().unwrap().end as f64;
         let sound = [&recording.sound[..], &signals::silence(2.0)].concat();
         let heard = conversation(&sound);
         let late = (heard.last().unwrap().voice_end.samples() as f64 - mark) / 16.0;

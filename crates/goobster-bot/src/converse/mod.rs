@@ -1,7 +1,7 @@
 //! The conversation on real audio.
 //!
 //! - [`room`]: the event loop that joins everything; [`ear`] and [`mouth`] are a speaker's hearing and Goobster's voice.
-//! - [`speakers`]: recordings played a frame at a time; [`marks`]: where their speech really ends.
+//! - [`speakers`]: recordings (or a microphone) played a frame at a time.
 //! - [`playout`]: the queue of sentences being heard.
 //! - [`witness`], [`reporter`], [`turnbook`]: what people see, what is written down, and when everything happened.
 //! - [`command`], [`demo`]: `goobster converse` and `goobster demo`; `microphone`: `goobster listen`.
@@ -9,7 +9,6 @@
 pub mod command;
 pub mod demo;
 pub mod ear;
-pub mod marks;
 #[cfg(feature = "host-voice")]
 pub mod microphone;
 pub mod mouth;

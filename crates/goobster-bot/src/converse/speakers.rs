@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, TryRecvError};
 
 use goobster_audio::file::AudioFile;
+use goobster_audio::marks::{MARK_FRAME, Marker, Marks};
 
-use super::marks::{MARK_FRAME, Marker, Marks};
 use crate::cli::exit::Failure;
 
 /// Samples of a 20 ms frame at 16 kHz.
