@@ -20,12 +20,11 @@ fn tidy(line: &str, english: bool) -> String {
     let mut out = String::with_capacity(line.len());
     for c in line.chars() {
         match plain(c, english) {
-            Some(' ') => space(&mut out),
+            Some(' ') | None => space(&mut out),
             Some(mark) if ".,;:?!".contains(mark) && !within_number(&out, english) => {
-                punctuate(&mut out, mark)
+                punctuate(&mut out, mark);
             }
             Some(c) => out.push(c),
-            None => space(&mut out),
         }
     }
     let out = lone_marks_gone(&out);
@@ -41,11 +40,9 @@ fn tidy(line: &str, english: bool) -> String {
 fn plain(c: char, english: bool) -> Option<char> {
     match c {
         '\u{2018}' | '\u{2019}' | '`' | '\u{b4}' => Some('\''),
-        '(' | ')' | '\u{2013}' | '\u{2014}' | '|' | '\u{2022}' => Some(','),
+        '(' | ')' | '\u{2013}' | '\u{2014}' | '|' | '\u{2022}' | '\u{3001}' => Some(','),
         '\u{2010}' | '\u{2011}' => Some('-'),
         '\u{2026}' | '\u{3002}' => Some('.'),
-        '\u{3001}' => Some(','),
-        '\u{bf}' | '\u{a1}' => None,
         _ if c.is_whitespace() => Some(' '),
         _ if MARKS.contains(c) => Some(c),
         _ if !english && READ_BY_ENGINE.contains(c) => Some(c),

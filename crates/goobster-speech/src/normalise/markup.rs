@@ -101,8 +101,8 @@ fn replace<'a>(pattern: &Regex, text: &'a str, by: &str) -> Cow<'a, str> {
 
 /// A command or a name is read out; what is more than words is named only.
 fn inline_code(code: &str, words: &Words) -> String {
-    let wordy = code.chars().all(|c| c.is_alphanumeric() || " -_./'".contains(c));
-    if wordy && code.chars().count() <= 40 {
+    let readable = code.chars().all(|c| c.is_alphanumeric() || " -_./'".contains(c));
+    if readable && code.chars().count() <= 40 {
         code.to_owned()
     } else {
         words.code.to_owned()

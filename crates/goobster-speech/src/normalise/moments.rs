@@ -26,7 +26,7 @@ patterns! {
     SLASHED = r"\b([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})\b";
     DOTTED = r"\b([0-9]{1,2})\.([0-9]{1,2})\.([0-9]{4})\b";
     MONTH_DAY = format!(r"\b({MONTH})\.?\s+([0-9]{{1,2}})(?:st|nd|rd|th)?(?:,?\s+([0-9]{{4}}))?\b");
-    DAY_MONTH = format!(r"\b([0-9]{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?({MONTH})\b\.?(?:,?\s+([0-9]{{4}})\b)?");
+    DAY_MONTH = format!(r"\b([0-9]{{1,2}})(?:st|nd|rd|th)?\s+(of\s+)?({MONTH})\b\.?(?:,?\s+([0-9]{{4}})\b)?");
     CLOCK = r"(?i)\b([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?(?:\s?(am|pm)\b)?";
     HOUR = r"(?i)\b([0-9]{1,2})\s?(am|pm)\b";
 }
@@ -82,8 +82,12 @@ pub(super) fn spoken(text: &str) -> String {
             .unwrap_or_else(|| found[0].to_owned())
     });
     let text = DAY_MONTH.replace_all(&text, |found: &Captures<'_>| {
-        named_date(&found[2], &found[1], found.get(3).map(|year| year.as_str()))
-            .unwrap_or_else(|| found[0].to_owned())
+        let year = found.get(4).map(|year| year.as_str());
+        let said = match found.get(2) {
+            Some(_) => day_of_month(&found[1], &found[3], year),
+            None => named_date(&found[3], &found[1], year),
+        };
+        said.unwrap_or_else(|| found[0].to_owned())
     });
     text.into_owned()
 }
@@ -100,16 +104,30 @@ fn date(day: u64, month: u64, in_year: u64) -> Option<String> {
         .then(|| format!("{name} {}, {}", ordinal(day), year(in_year)))
 }
 
+/// "November twenty-second, twenty twenty-six"
 fn named_date(month: &str, day: &str, in_year: Option<&str>) -> Option<String> {
-    let name = MONTHS
-        .iter()
-        .find(|name| name.starts_with(month.get(..3).unwrap_or(month)))?;
-    let day = number(day);
-    if !(1..=31).contains(&day) {
-        return None;
-    }
-    let year = in_year.map_or_else(String::new, |digits| format!(", {}", year(number(digits))));
-    Some(format!("{name} {}{year}", ordinal(day)))
+    let (name, day) = (month_name(month)?, day_of(day)?);
+    Some(format!("{name} {day}{}", comma_year(in_year)))
+}
+
+/// "first of May, nineteen ninety-nine"
+fn day_of_month(day: &str, month: &str, in_year: Option<&str>) -> Option<String> {
+    let (name, day) = (month_name(month)?, day_of(day)?);
+    Some(format!("{day} of {name}{}", comma_year(in_year)))
+}
+
+fn month_name(start: &str) -> Option<&'static str> {
+    let start = start.get(..3).unwrap_or(start);
+    MONTHS.iter().find(|name| name.starts_with(start)).copied()
+}
+
+fn day_of(digits: &str) -> Option<String> {
+    let day = number(digits);
+    (1..=31).contains(&day).then(|| ordinal(day))
+}
+
+fn comma_year(digits: Option<&str>) -> String {
+    digits.map_or_else(String::new, |digits| format!(", {}", year(number(digits))))
 }
 
 /// A time of day; `half` is "am" or "pm" when it is written. The hours after noon are said as such.

@@ -46,7 +46,7 @@ pub(super) fn cardinal(number: u64) -> String {
     }
     if number >= 20 {
         let ten = TENS[(number / 10) as usize];
-        return if number % 10 == 0 {
+        return if number.is_multiple_of(10) {
             ten.to_owned()
         } else {
             format!("{ten}-{}", ONES[(number % 10) as usize])
@@ -118,7 +118,7 @@ pub(super) fn is_one(text: &str) -> bool {
 pub(super) fn year(year: u64) -> String {
     let (century, rest) = (year / 100, year % 100);
     match (century, rest) {
-        (20, 0..=9) | (10, 0..=9) => cardinal(year),
+        (10 | 20, 0..=9) => cardinal(year),
         (10..=99, 0) => format!("{} hundred", cardinal(century)),
         (10..=99, 1..=9) => format!("{} oh {}", cardinal(century), cardinal(rest)),
         (10..=99, _) => format!("{} {}", cardinal(century), cardinal(rest)),

@@ -96,7 +96,9 @@ fn dates_and_times() {
         ),
         ("on 12/25/2025", "on December twenty-fifth, twenty twenty-five"),
         ("on Nov 22, 2026", "on November twenty-second, twenty twenty-six"),
-        ("3rd of May 1999", "May third, nineteen ninety-nine"),
+        ("before the 1st of May", "before the first of May"),
+        ("22 Nov 2026", "November twenty-second, twenty twenty-six"),
+        ("3rd of May 1999", "third of May, nineteen ninety-nine"),
         (
             "in 1999 and 2005",
             "in nineteen ninety-nine and two thousand five",

@@ -10,6 +10,8 @@ use goobster_core::ports::{
 };
 use tokio::sync::mpsc;
 
+use super::failure::with_causes;
+
 /// Chunks a listener may be behind, as in the engines.
 const CHUNKS_AHEAD: usize = 4;
 /// Voices named in the message about one that does not exist.
@@ -89,7 +91,11 @@ impl Voices {
                 // No other engine would find something to say, and nobody listens to one.
                 Err(error @ (SynthesiseError::Aborted | SynthesiseError::NothingToSay)) => return Err(error),
                 Err(error) => {
-                    tracing::warn!(voice = candidate.voice.name, %error, "a voice failed");
+                    tracing::warn!(
+                        voice = candidate.voice.name,
+                        error = with_causes(&error),
+                        "a voice failed"
+                    );
                     // The first failure is the one to tell of: the others only stood in.
                     failed.get_or_insert((candidate.voice.name, error));
                 }
@@ -185,7 +191,8 @@ fn no_such_voice(voices: &[(usize, Voice)], wanted: String) -> SynthesiseError {
         .collect();
     let mut known = shown.join(", ");
     if names.len() > VOICES_SHOWN {
-        known.push_str(&format!(" and {} more", names.len() - VOICES_SHOWN));
+        let more = names.len() - VOICES_SHOWN;
+        known = format!("{known} and {more} more");
     }
     if known.is_empty() {
         "none (run `cargo xtask setup`)".clone_into(&mut known);

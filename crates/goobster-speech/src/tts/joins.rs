@@ -2,12 +2,12 @@
 
 use super::pieces::Pause;
 
-/// Quieter than this (-46 dB of full scale) at the edges of a piece is silence.
-const SILENCE: f32 = 0.005;
+/// Quieter than this (-50 dB of full scale) at the edges of a piece is silence.
+const SILENCE: f32 = 0.003;
 /// The fade at both edges, in milliseconds: short enough to keep a plosive, long enough to be no click.
 const FADE_MS: usize = 4;
 /// What is kept before the first and after the last audible sample, in milliseconds, so that soft consonants live.
-const MARGIN_MS: usize = 20;
+const MARGIN_MS: usize = 30;
 /// No sample is louder (-0.9 dB of full scale): room for a resampler's overshoot.
 const PEAK: f32 = 0.9;
 
@@ -68,11 +68,11 @@ mod tests {
         let done = finish(samples, 16_000, Pause::Sentence);
         let pause = 16 * Pause::Sentence.millis();
         assert!(
-            (4000 + pause..=4000 + pause + 2 * 16 * 20).contains(&done.len()),
+            (4000 + pause..=4000 + pause + 2 * 16 * 30).contains(&done.len()),
             "{}",
             done.len()
         );
-        assert!(done.iter().position(|s| s.abs() > 0.05).unwrap() < 16 * 30);
+        assert!(done.iter().position(|s| s.abs() > 0.05).unwrap() < 16 * 40);
     }
 
     #[test]

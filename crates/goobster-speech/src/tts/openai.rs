@@ -12,7 +12,7 @@ use reqwest::{Response, StatusCode};
 use tokio::sync::mpsc;
 use url::Url;
 
-use super::espeak::{engine_error, voice_error};
+use super::failure::{engine_error, voice_error};
 use super::wav;
 
 /// Samples a second of `response_format: "pcm"`, as OpenAI documents it, in hertz.
@@ -24,7 +24,7 @@ const MAX_BYTES: usize = 600 * 2 * 48_000;
 /// Chunks a listener may be behind.
 const CHUNKS_AHEAD: usize = 4;
 /// Waits before the second and the third try.
-const BACK_OFF: [Duration; 2] = [Duration::from_millis(250), Duration::from_millis(1000)];
+const BACK_OFF: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(1)];
 /// The part of an error's body that is shown.
 const SHOWN: usize = 200;
 /// Languages that OpenAI's voices speak well enough to be chosen for them.

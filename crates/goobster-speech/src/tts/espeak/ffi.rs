@@ -10,7 +10,7 @@ use std::path::Path;
 
 use goobster_core::ports::SynthesiseError;
 
-use super::{engine_error, voice_error, voice_error_because};
+use crate::tts::failure::{engine_error, voice_error, voice_error_because};
 
 /// `AUDIO_OUTPUT_SYNCHRONOUS`: the callback runs inside `espeak_Synth`, on the calling thread.
 const OUTPUT_SYNCHRONOUS: c_int = 2;
@@ -84,7 +84,7 @@ pub(super) struct Library {
     voices: Vec<ListedVoice>,
     current: String,
     // Never unloaded: the library has no way to be initialised twice. Kept last, so that it outlives the pointers.
-    _library: std::mem::ManuallyDrop<libloading::Library>,
+    _handle: std::mem::ManuallyDrop<libloading::Library>,
 }
 
 /// What the callback fills.
@@ -145,7 +145,7 @@ impl Library {
             rate,
             voices,
             current: String::new(),
-            _library: handle,
+            _handle: handle,
         })
     }
 

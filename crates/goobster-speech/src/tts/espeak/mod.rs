@@ -19,6 +19,7 @@ use goobster_core::ports::{
 
 use self::ffi::{Library, ListedVoice};
 use self::program::Program;
+use crate::tts::failure::{voice_error, with_causes};
 use crate::tts::pieces::{Piece, SplitRule, split};
 use crate::tts::render::{RenderThread, Renderer};
 
@@ -139,7 +140,7 @@ impl Espeak {
         for source in EspeakSource::candidates(runtime) {
             match Self::open(&source) {
                 Ok(espeak) => return Ok(espeak),
-                Err(error) => tried.push(error.to_string()),
+                Err(error) => tried.push(with_causes(&error)),
             }
         }
         Err(voice_error(format!(
@@ -275,24 +276,6 @@ impl TextToSpeech for EspeakVoices {
             })
             .collect()
     }
-}
-
-pub(super) fn voice_error(what: String) -> SynthesiseError {
-    SynthesiseError::Voice { what, cause: None }
-}
-
-pub(super) fn voice_error_because(
-    what: String,
-    cause: impl std::error::Error + Send + Sync + 'static,
-) -> SynthesiseError {
-    SynthesiseError::Voice {
-        what: format!("{what}: {cause}"),
-        cause: Some(Box::new(cause)),
-    }
-}
-
-pub(super) fn engine_error(what: String) -> SynthesiseError {
-    SynthesiseError::Engine { what, cause: None }
 }
 
 #[cfg(test)]

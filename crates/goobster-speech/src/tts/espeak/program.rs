@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use goobster_core::ports::SynthesiseError;
 
 use super::ffi::ListedVoice;
-use super::{engine_error, voice_error, voice_error_because};
+use crate::tts::failure::{engine_error, voice_error, voice_error_because};
 use crate::tts::wav;
 
 /// A sentence takes milliseconds; a program that takes this long hangs.

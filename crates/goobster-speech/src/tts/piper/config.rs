@@ -8,7 +8,7 @@ use goobster_core::language::Language;
 use goobster_core::ports::SynthesiseError;
 use serde::Deserialize;
 
-use super::super::espeak::{voice_error, voice_error_because};
+use super::super::failure::{voice_error, voice_error_because};
 
 /// Real ones have 5 to 10 KB.
 const MAX_BYTES: u64 = 1024 * 1024;

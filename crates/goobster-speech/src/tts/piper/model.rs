@@ -7,7 +7,7 @@ use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
 use ort::value::Tensor;
 
-use super::super::espeak::{engine_error, voice_error_because};
+use super::super::failure::{engine_error, voice_error, voice_error_because};
 use super::config::VoiceConfig;
 use super::runtime;
 
@@ -31,7 +31,7 @@ impl Model {
             .map_err(|e| voice_error_because(format!("the voice {} cannot be loaded", model.display()), e))?;
         for needed in ["input", "input_lengths", "scales"] {
             if !session.inputs().iter().any(|input| input.name() == needed) {
-                return Err(super::super::espeak::voice_error(format!(
+                return Err(voice_error(format!(
                     "{} is not a Piper voice: it has no input '{needed}'",
                     model.display()
                 )));
@@ -56,17 +56,17 @@ impl Model {
 
     /// Speaks phoneme ids; the samples are in about `-1.0..=1.0` at the voice's rate.
     pub(super) fn run(&mut self, ids: Vec<i64>) -> Result<Vec<f32>, SynthesiseError> {
-        self.infer(ids)
-            .map_err(|e| SynthesiseError::Engine {
-                what: format!("the Piper voice failed: {e}"),
-                cause: Some(Box::new(e)),
-            })
-            .and_then(|samples| match samples.iter().all(|s| s.is_finite()) {
-                true => Ok(samples),
-                false => Err(engine_error(
-                    "the Piper voice gave numbers that are no sound".to_owned(),
-                )),
-            })
+        let samples = self.infer(ids).map_err(|e| SynthesiseError::Engine {
+            what: "the Piper voice did not run".to_owned(),
+            cause: Some(Box::new(e)),
+        })?;
+        if samples.iter().all(|s| s.is_finite()) {
+            Ok(samples)
+        } else {
+            Err(engine_error(
+                "the Piper voice gave numbers that are no sound".to_owned(),
+            ))
+        }
     }
 
     fn infer(&mut self, ids: Vec<i64>) -> ort::Result<Vec<f32>> {

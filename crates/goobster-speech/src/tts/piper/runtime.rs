@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use goobster_core::ports::SynthesiseError;
 use ort::environment::Environment;
 
-use super::super::espeak::{voice_error, voice_error_because};
+use super::super::failure::{voice_error, voice_error_because};
 
 static LOADED: Mutex<Option<(PathBuf, Environment)>> = Mutex::new(None);
 
