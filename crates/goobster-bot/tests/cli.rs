@@ -135,6 +135,34 @@ fn offline_without_a_model_ends_with_4_and_says_what_to_do() {
 }
 
 #[test]
+fn a_store_that_is_no_store_is_refused_and_can_be_begun_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("goobster.redb");
+    std::fs::write(&file, b"not a store, and much too short for one").unwrap();
+    let store = |args: &[&str]| {
+        goobster()
+            .arg("store")
+            .args(args)
+            .arg("--file")
+            .arg(&file)
+            .output()
+            .unwrap()
+    };
+    let output = store(&["check"]);
+    assert_eq!(code(&output), 3, "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("goobster store repair"),
+        "{}",
+        stderr(&output)
+    );
+    let output = store(&["repair", "--start-over"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let output = store(&["check"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert!(stdout(&output).contains("sound"));
+}
+
+#[test]
 #[cfg(not(feature = "host-voice"))]
 fn listen_says_how_to_build_it() {
     let output = run(&["listen"]);

@@ -66,6 +66,8 @@ pub enum Command {
     Doctor,
     /// List, fetch or remove models and voices
     Models(Models),
+    /// Examine or mend the file that holds quotas and sessions
+    Store(Store),
 }
 
 impl Command {
@@ -256,5 +258,29 @@ pub enum ModelsAction {
         /// Which ones
         #[arg(required = true)]
         names: Vec<String>,
+    },
+}
+
+/// `goobster store`.
+#[derive(Debug, Args)]
+pub struct Store {
+    /// The store [default: goobster.redb in the user's data folder]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub action: StoreAction,
+}
+
+/// What can be done with the store.
+#[derive(Debug, Subcommand)]
+pub enum StoreAction {
+    /// Say what is in it and whether it is sound; changes nothing
+    Check,
+    /// Make a damaged store usable again; the damaged file is kept beside it
+    Repair {
+        /// Begin an empty store, forgetting everybody's usage: for when nothing can be salvaged
+        #[arg(long)]
+        start_over: bool,
     },
 }

@@ -6,6 +6,7 @@ pub mod exit;
 mod listen;
 mod models;
 mod say;
+mod store;
 pub mod terminal;
 pub mod transcribe;
 
@@ -83,6 +84,7 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
             let config = load(&common, overrides(None, None))?;
             models::run(&args, &config, &common, terminal)
         }
+        Command::Store(args) => store::run(&args, terminal),
     }
 }
 

@@ -1,0 +1,71 @@
+//! `goobster store`: the file that holds quotas and sessions, examined and mended.
+
+use std::path::PathBuf;
+
+use goobster_core::limits::LimitsError;
+use goobster_store::{CheckReport, RepairMode, check, repair};
+
+use super::args::{Store, StoreAction};
+use super::exit::Failure;
+use super::terminal::Terminal;
+
+/// Examines or mends the store.
+pub(super) fn run(args: &Store, terminal: Terminal) -> Result<(), Failure> {
+    let path = args.file.clone().map_or_else(default_path, Ok)?;
+    let failed = |error: LimitsError| match error {
+        LimitsError::Corrupt { .. } => {
+            Failure::BadInput(format!("{error}\n`goobster store repair` keeps what it can"))
+        }
+        other => Failure::Failed(other.to_string()),
+    };
+    match args.action {
+        StoreAction::Check => {
+            let found = check(&path).map_err(failed)?;
+            show(&found, terminal)?;
+            if found.is_sound() {
+                return terminal.line("The store is sound.");
+            }
+            Err(Failure::BadInput(format!(
+                "{}: {} problem(s), see above; `goobster store repair` mends them",
+                path.display(),
+                found.problems.len()
+            )))
+        }
+        StoreAction::Repair { start_over } => {
+            let mode = if start_over {
+                RepairMode::StartOver
+            } else {
+                RepairMode::Salvage
+            };
+            let done = repair(&path, mode).map_err(failed)?;
+            show(&done.kept, terminal)?;
+            for lost in &done.lost {
+                terminal.warn(&format!("lost: {lost}"));
+            }
+            terminal.event(&serde_json::json!({
+                "event": "summary", "backup": done.backup.display().to_string(), "lost": done.lost,
+            }))?;
+            terminal.line(&format!(
+                "mended; the file as it was is {}",
+                done.backup.display()
+            ))
+        }
+    }
+}
+
+/// Where the bot keeps its store: the user's data folder.
+pub fn default_path() -> Result<PathBuf, Failure> {
+    directories::ProjectDirs::from("", "", "goobster")
+        .map(|dirs| dirs.data_dir().join("goobster.redb"))
+        .ok_or_else(|| {
+            Failure::Configuration("the system names no home folder: give the store with --file".to_owned())
+        })
+}
+
+fn show(found: &CheckReport, terminal: Terminal) -> Result<(), Failure> {
+    terminal.event(&serde_json::json!({
+        "event": "store", "bytes": found.bytes, "format": found.format, "generation": found.generation,
+        "accounts": found.accounts, "open": found.open, "closed": found.closed, "problems": found.problems,
+    }))?;
+    terminal.line(&found.to_string())
+}
