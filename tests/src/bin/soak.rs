@@ -24,7 +24,9 @@ fn arguments(mut given: impl Iterator<Item = String>) -> Result<(u64, u64), Stri
             None => (argument, given.next()),
         };
         let value = value.ok_or_else(|| format!("{name} needs a number"))?;
-        let number = value.parse().map_err(|error| format!("{name} {value}: {error}"))?;
+        let number = value
+            .parse()
+            .map_err(|error| format!("{name} {value}: {error}"))?;
         match name.as_str() {
             "--seeds" => seeds = Some(number),
             "--seed-start" => start = number,
@@ -91,7 +93,9 @@ fn main() -> ExitCode {
             });
         }
     });
-    let totals = totals.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let totals = totals
+        .into_inner()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
     println!(
         "soak: {} seeds from {start}, {} violations ({} sessions, {} forced, {} failed cleanup attempts, {:.0} h \
          simulated in {:.1} s)",
@@ -103,11 +107,18 @@ fn main() -> ExitCode {
         totals.simulated.as_secs_f64() / 3600.0,
         began.elapsed().as_secs_f64(),
     );
-    if totals.violations == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if totals.violations == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 fn broken(violation: String) -> Outcome {
-    Outcome { violations: vec![violation], ..Outcome::default() }
+    Outcome {
+        violations: vec![violation],
+        ..Outcome::default()
+    }
 }
 
 fn count(totals: &Mutex<Totals>, seed: u64, outcome: &Outcome) {

@@ -54,7 +54,10 @@ pub struct PlannedParts {
 async fn act(fault: Option<Fault>) -> Result<(), PartError> {
     match fault {
         None => Ok(()),
-        Some(Fault::Error) => Err(PartError::caused("planned error", std::io::Error::other("the cause"))),
+        Some(Fault::Error) => Err(PartError::caused(
+            "planned error",
+            std::io::Error::other("the cause"),
+        )),
         Some(Fault::Hang) => pending().await,
         Some(Fault::Panic | Fault::PanicAtOnce) => {
             // An await first, so that the panic happens in the middle of it.
@@ -86,9 +89,12 @@ impl PlannedPart {
     fn next(&self) -> Option<Fault> {
         match &self.chance {
             Chance::Percent(percent) => self.world.fault(*percent),
-            Chance::Listed(_) => {
-                self.faults.lock().unwrap_or_else(PoisonError::into_inner).attempts.pop_front()
-            }
+            Chance::Listed(_) => self
+                .faults
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .attempts
+                .pop_front(),
         }
     }
 
@@ -155,7 +161,11 @@ impl Part for PlannedPart {
 
 impl VoiceConnection for PlannedPart {
     fn open(&self) -> PortFuture<'_, Result<(), PartError>> {
-        let opening = if matches!(self.chance, Chance::Percent(_)) { self.stuck / 10 } else { 0 };
+        let opening = if matches!(self.chance, Chance::Percent(_)) {
+            self.stuck / 10
+        } else {
+            0
+        };
         let fault = self.world.fault(opening);
         Box::pin(async move {
             act(fault).await?;
@@ -173,7 +183,12 @@ impl VoiceConnection for PlannedPart {
 }
 
 impl PlannedParts {
-    fn part(&self, target: Target, permit: Option<OwnedSemaphorePermit>, line: Option<u64>) -> Arc<PlannedPart> {
+    fn part(
+        &self,
+        target: Target,
+        permit: Option<OwnedSemaphorePermit>,
+        line: Option<u64>,
+    ) -> Arc<PlannedPart> {
         self.world.made();
         let faults = match &self.chance {
             Chance::Listed(listed) => listed.get(&target).cloned().unwrap_or_default(),
@@ -205,7 +220,8 @@ impl SessionParts for PlannedParts {
         Box::pin(async move {
             act(self.world.fault(self.opening)).await?;
             if session.stopping().is_cancelled() && session.part(kind).is_some() {
-                self.world.violation("a part was made for a session that is closing");
+                self.world
+                    .violation("a part was made for a session that is closing");
             }
             let permit = if kind == PartKind::Recognition {
                 let permit = Arc::clone(&self.world.permits).try_acquire_owned();
@@ -231,7 +247,11 @@ impl SessionParts for PlannedParts {
         }))
     }
 
-    fn notify<'a>(&'a self, _session: &'a Arc<Session>, _notice: Notice) -> PortFuture<'a, Result<(), PartError>> {
+    fn notify<'a>(
+        &'a self,
+        _session: &'a Arc<Session>,
+        _notice: Notice,
+    ) -> PortFuture<'a, Result<(), PartError>> {
         let fault = self.world.fault(self.opening);
         Box::pin(act(fault))
     }

@@ -24,8 +24,13 @@ pub enum Fault {
 
 impl Fault {
     /// The kinds that every cleanup step must survive.
-    pub const KINDS: [Self; 5] =
-        [Self::Error, Self::Hang, Self::Panic, Self::PanicAtOnce, Self::Slow(Duration::from_millis(90))];
+    pub const KINDS: [Self; 5] = [
+        Self::Error,
+        Self::Hang,
+        Self::Panic,
+        Self::PanicAtOnce,
+        Self::Slow(Duration::from_millis(90)),
+    ];
 }
 
 /// Something that is done to the manager.
@@ -101,7 +106,9 @@ impl Plan {
         let (users, guilds) = (rng.random_range(1..=6), rng.random_range(1..=2));
         let count = rng.random_range(4..=40);
         let store_faults = *[0, 0, 0, 5, 25].choose(&mut rng).unwrap_or(&0);
-        let actions = (0..count).map(|_| (pause(&mut rng), action(&mut rng, users, guilds))).collect();
+        let actions = (0..count)
+            .map(|_| (pause(&mut rng), action(&mut rng, users, guilds)))
+            .collect();
         Self {
             seed,
             actions,
@@ -129,13 +136,28 @@ fn pause(rng: &mut StdRng) -> Duration {
 fn action(rng: &mut StdRng, users: u64, guilds: u64) -> Action {
     let (user, guild) = (rng.random_range(1..=users), rng.random_range(1..=guilds));
     match rng.random_range(0..20) {
-        0..9 => Action::Add { user, guild, channel: if rng.random_bool(0.85) { 1 } else { 2 } },
-        9..12 => Action::End { user, times: rng.random_range(1..=3) },
+        0..9 => Action::Add {
+            user,
+            guild,
+            channel: if rng.random_bool(0.85) { 1 } else { 2 },
+        },
+        9..12 => Action::End {
+            user,
+            times: rng.random_range(1..=3),
+        },
         12 => Action::Moderate { user, guild },
         13..16 => Action::Speak { user },
         16..19 => {
-            let what = [Replaceable::Pipeline, Replaceable::Recognition, Replaceable::Speech, Replaceable::Work];
-            Action::Break { user, what: *what.choose(rng).unwrap_or(&Replaceable::Work) }
+            let what = [
+                Replaceable::Pipeline,
+                Replaceable::Recognition,
+                Replaceable::Speech,
+                Replaceable::Work,
+            ];
+            Action::Break {
+                user,
+                what: *what.choose(rng).unwrap_or(&Replaceable::Work),
+            }
         }
         _ => Action::LoseCall { guild },
     }

@@ -8,8 +8,9 @@ use goobster_core::ids::{ChannelId, GuildId, UserId};
 use goobster_core::invariant::{self, Violation};
 use goobster_core::limits::{Ledger, LimitsConfig, Millis, SlotClaim, Slots};
 use goobster_core::session::{
-    Actor, Admitted, BotPermissions, Candidate, CloseReason, Consent, Heard, NewSession, Phase, SessionConfig,
-    SessionEvent, SessionId, SessionManager, SessionPorts, TokioClock, VoiceChannel, WallClock,
+    Actor, Admitted, BotPermissions, Candidate, CloseReason, Consent, Heard, NewSession, Phase,
+    SessionConfig, SessionEvent, SessionId, SessionManager, SessionPorts, TokioClock, VoiceChannel,
+    WallClock,
 };
 use goobster_core::time::UtcMillis;
 use goobster_store::MemoryStore;
@@ -40,7 +41,10 @@ pub struct Outcome {
 /// # Errors
 /// When no runtime can be made.
 pub fn run_seed(seed: u64) -> std::io::Result<Outcome> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()?;
     Ok(runtime.block_on(run_plan(Plan::of_seed(seed))))
 }
 
@@ -53,7 +57,10 @@ pub fn admitted(user: u64, guild: u64, channel: u64) -> Admitted {
         user: UserId::new(user),
         is_bot: false,
         guild: Some(GuildId::new(guild)),
-        voice: Some(VoiceChannel { id: ChannelId::new(channel), name: format!("Channel {channel}") }),
+        voice: Some(VoiceChannel {
+            id: ChannelId::new(channel),
+            name: format!("Channel {channel}"),
+        }),
         permissions: BotPermissions::ALL,
         consent: Consent::Given,
     };
@@ -103,7 +110,11 @@ pub async fn run_plan(plan: Plan) -> Outcome {
     config.events_kept = 1 << 14;
     let lease = plan.leased.then_some(Duration::from_secs(30));
     let inner = MemoryStore::with_lease(&limits, lease).unwrap_or_else(|error| unreachable!("{error}"));
-    let store = Arc::new(FaultyStore { inner, world: Arc::clone(&world), percent: plan.store_faults });
+    let store = Arc::new(FaultyStore {
+        inner,
+        world: Arc::clone(&world),
+        percent: plan.store_faults,
+    });
     let clock = Arc::new(TokioClock::starting_at(UtcMillis::new(1_800_000_000_000)));
     let ports = SessionPorts {
         slots: Arc::clone(&store) as Arc<dyn Slots>,
@@ -111,9 +122,20 @@ pub async fn run_plan(plan: Plan) -> Outcome {
         clock: Arc::clone(&clock) as Arc<dyn WallClock>,
         node: 0,
     };
-    let sessions = SessionManager::new(config.clone(), limits, ports)
-        .unwrap_or_else(|error| unreachable!("{error}"));
-    Run { plan, world, store, clock, limits, config, sessions, violations: Vec::new() }.go().await
+    let sessions =
+        SessionManager::new(config.clone(), limits, ports).unwrap_or_else(|error| unreachable!("{error}"));
+    Run {
+        plan,
+        world,
+        store,
+        clock,
+        limits,
+        config,
+        sessions,
+        violations: Vec::new(),
+    }
+    .go()
+    .await
 }
 
 impl Run {
@@ -203,8 +225,17 @@ impl Run {
         let (list, counts) = (self.sessions.list(), self.sessions.counts());
         let closing = list.iter().filter(|session| !session.phase.is_live()).count();
         if self.plan.store_faults == 0 {
-            let held = self.store.inner.held().await.map_or(0, |held| held.total() as usize);
-            self.check(invariant::slots_match(held, list.len(), counts.starting + closing));
+            let held = self
+                .store
+                .inner
+                .held()
+                .await
+                .map_or(0, |held| held.total() as usize);
+            self.check(invariant::slots_match(
+                held,
+                list.len(),
+                counts.starting + closing,
+            ));
         }
         for (index, session) in list.iter().enumerate() {
             if self.plan.store_faults == 0 && session.phase == Phase::Active {
@@ -219,16 +250,22 @@ impl Run {
             for other in &list[index + 1..] {
                 let live = session.phase.is_live() && other.phase.is_live();
                 if live && session.owner == other.owner {
-                    self.violations.push(format!("{} has two sessions", session.owner));
+                    self.violations
+                        .push(format!("{} has two sessions", session.owner));
                 }
                 if live && session.guild == other.guild && session.channel.id != other.channel.id {
-                    self.violations.push(format!("guild {} has two channels", session.guild));
+                    self.violations
+                        .push(format!("guild {} has two channels", session.guild));
                 }
             }
         }
         let stuck = self.sessions.quarantine().len();
         let taken = self.world.permit_count - self.world.permits.available_permits();
-        self.check(invariant::quarantine_bounded(stuck, taken.saturating_sub(stuck), self.world.permit_count));
+        self.check(invariant::quarantine_bounded(
+            stuck,
+            taken.saturating_sub(stuck),
+            self.world.permit_count,
+        ));
     }
 
     /// Ends everything and lets every lease and reservation run out.
@@ -236,7 +273,8 @@ impl Run {
         if self.plan.shut_down {
             let shutdown = self.sessions.shutdown().await;
             if shutdown.left > 0 {
-                self.violations.push(format!("a shutdown left {} sessions", shutdown.left));
+                self.violations
+                    .push(format!("a shutdown left {} sessions", shutdown.left));
             }
         } else {
             for _ in 0..50 {
@@ -248,7 +286,8 @@ impl Run {
         }
         let all = async { while adding.join_next().await.is_some() {} };
         if tokio::time::timeout(Duration::from_secs(60), all).await.is_err() {
-            self.violations.push("somebody still waits for a start".to_owned());
+            self.violations
+                .push("somebody still waits for a start".to_owned());
         }
         tokio::time::sleep(Duration::from_secs(60)).await;
     }
@@ -257,10 +296,13 @@ impl Run {
         let Some(session) = event.session() else { return };
         let life = lives.entry(session).or_default();
         if life.closed > 0 {
-            self.violations.push(format!("session {session}: {event:?} after it was closed"));
+            self.violations
+                .push(format!("session {session}: {event:?} after it was closed"));
         }
         match event {
-            SessionEvent::Starting { user, guild, .. } => life.claim = Some(SlotClaim { session, user, guild }),
+            SessionEvent::Starting { user, guild, .. } => {
+                life.claim = Some(SlotClaim { session, user, guild })
+            }
             SessionEvent::Active { .. } => life.active = true,
             SessionEvent::CleanupError { .. } => outcome.cleanup_errors += 1,
             SessionEvent::ChargeLost { amount, .. } => life.lost = amount,
@@ -269,7 +311,12 @@ impl Run {
                 outcome.forced += usize::from(forced);
                 self.check(invariant::closed_within(session, took, self.config.cleanup_delay));
             }
-            SessionEvent::Closed { reason, active, charged, .. } => {
+            SessionEvent::Closed {
+                reason,
+                active,
+                charged,
+                ..
+            } => {
                 life.closed += 1;
                 (life.reason, life.active_for, life.charged) = (Some(reason), active, charged);
             }
@@ -281,21 +328,29 @@ impl Run {
     async fn judge(&mut self, lives: &BTreeMap<SessionId, Life>) {
         let now = self.clock.utc();
         // What a faulty store did not take in time is closed as crashed, as after a restart.
-        let recovered = self.store.inner.recover(now).await.map_or(0, |recovery| recovery.crashed.len());
+        let recovered = self
+            .store
+            .inner
+            .recover(now)
+            .await
+            .map_or(0, |recovery| recovery.crashed.len());
         if recovered > 0 && self.plan.store_faults == 0 {
-            self.violations.push(format!("{recovered} sessions were left open in the ledger"));
+            self.violations
+                .push(format!("{recovered} sessions were left open in the ledger"));
         }
         for (&session, life) in lives {
             self.check(invariant::one_close_record(session, life.closed));
             if life.cleaned != 1 {
-                self.violations.push(format!("session {session} was cleaned {} times", life.cleaned));
+                self.violations
+                    .push(format!("session {session} was cleaned {} times", life.cleaned));
             }
             let whole = life.charged.saturating_add(life.lost);
             if life.active {
                 self.check(invariant::settled_exactly(session, life.active_for, whole));
             }
             if self.plan.store_faults == 0 && !life.lost.is_zero() {
-                self.violations.push(format!("session {session} lost {} with a sound store", life.lost));
+                self.violations
+                    .push(format!("session {session} lost {} with a sound store", life.lost));
             }
             let Some(claim) = life.claim else {
                 self.violations.push(format!("session {session} never started"));
@@ -303,27 +358,43 @@ impl Run {
             };
             let record = self.store.inner.close_record(claim).await.ok().flatten();
             if life.active {
-                self.check(invariant::one_close_record(session, usize::from(record.is_some())));
+                self.check(invariant::one_close_record(
+                    session,
+                    usize::from(record.is_some()),
+                ));
             }
             if let Some(record) = record {
                 // The ledger may have taken a charge whose answer was lost; never more than was used.
                 if record.charged < life.charged || record.charged > life.active_for {
-                    self.violations.push(format!("session {session}: {life:?}, but the ledger has {record:?}"));
+                    self.violations.push(format!(
+                        "session {session}: {life:?}, but the ledger has {record:?}"
+                    ));
                 }
                 let reason = life.reason.unwrap_or(CloseReason::Crashed);
                 if self.plan.store_faults == 0 && record.reason != reason {
-                    self.violations.push(format!("session {session}: {reason:?} became {:?}", record.reason));
+                    self.violations.push(format!(
+                        "session {session}: {reason:?} became {:?}",
+                        record.reason
+                    ));
                 }
             }
         }
         self.world.returns.cancel();
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let held = self.store.inner.held().await.map_or(usize::MAX, |held| held.total() as usize);
+        let held = self
+            .store
+            .inner
+            .held()
+            .await
+            .map_or(usize::MAX, |held| held.total() as usize);
         self.check(invariant::nothing_left(self.sessions.leftovers(held)));
         let kept = [
             ("parts", self.world.parts_alive()),
             ("calls connected", self.world.lines_up()),
-            ("permits", self.world.permit_count - self.world.permits.available_permits()),
+            (
+                "permits",
+                self.world.permit_count - self.world.permits.available_permits(),
+            ),
             ("pieces in quarantine", self.sessions.quarantine().len()),
         ];
         for (what, count) in kept.into_iter().filter(|(_, count)| *count > 0) {

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use goobster_core::ids::UserId;
 use goobster_core::limits::{
-    Charge, Charged, CloseRecord, Closed, Closing, Ledger, LimitsError, Opening, Recovery, SlotClaim, SlotLease,
-    Slots, SlotsHeld, Swept, Usage,
+    Charge, Charged, CloseRecord, Closed, Closing, Ledger, LimitsError, Opening, Recovery, SlotClaim,
+    SlotLease, Slots, SlotsHeld, Swept, Usage,
 };
 use goobster_core::ports::PortFuture;
 use goobster_core::time::UtcMillis;
@@ -36,7 +36,10 @@ impl FaultyStore {
             if !self.world.chance(self.percent) {
                 return call().await;
             }
-            let down = || LimitsError::Unavailable { what: "planned".to_owned(), cause: None };
+            let down = || LimitsError::Unavailable {
+                what: "planned".to_owned(),
+                cause: None,
+            };
             match self.world.below(5) {
                 0 => Err(down()),
                 1 => {

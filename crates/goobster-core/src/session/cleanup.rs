@@ -234,6 +234,7 @@ async fn settle(
             taken = until_answered(&core, "the last charge", || core.ledger.charge(charge)).await.is_ok_and(
                 |charged| {
                     meter.answered(&charged);
+                    telemetry::charged(&core.voice, charge.delta);
                     progress.send_modify(|settled| {
                         settled.charged = settled.charged.saturating_add(charge.delta);
                     });

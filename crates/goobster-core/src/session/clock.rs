@@ -61,7 +61,7 @@ impl Monotonic {
 
     /// The instant of a moment; a moment that no clock will reach is a year away.
     pub(super) fn instant(self, moment: Moment) -> Instant {
-        const YEAR: Duration = Duration::from_secs(366 * 24 * 3600);
+        const YEAR: Duration = Duration::from_hours(366 * 24);
         let span = moment.since(Moment::ZERO);
         let now = self.0.elapsed();
         self.0 + span.min(now.saturating_add(YEAR))
@@ -79,7 +79,7 @@ mod tests {
         assert_eq!(monotonic.now(), Moment::from_millis(3_000));
         assert_eq!(wall.utc(), UtcMillis::new(4_000));
         assert_eq!(monotonic.instant(Moment::from_millis(3_000)), Instant::now());
-        assert!(monotonic.instant(Moment::NEVER) > Instant::now() + Duration::from_secs(3_600));
+        assert!(monotonic.instant(Moment::NEVER) > Instant::now() + Duration::from_hours(1));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What the manager and the supervisors share.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -29,6 +30,8 @@ pub(super) struct Core {
     pub(super) tasks: TaskTracker,
     pub(super) stop: CancellationToken,
     pub(super) ids: SessionIds,
+    /// Milliseconds of voice charged so far, for the metric in whole seconds.
+    pub(super) voice: AtomicU64,
 }
 
 impl Core {

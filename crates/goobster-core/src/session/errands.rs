@@ -6,8 +6,8 @@ use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::task::{JoinError, JoinHandle};
-use tokio_util::task::TaskTracker;
+use tokio::task::JoinError;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use super::quarantine::{Quarantine, Stuck};
 use super::resources::{PartError, Replaceable};
@@ -37,10 +37,10 @@ pub(super) enum Outcome {
     Told,
 }
 
-/// A handful of tasks.
+/// A handful of tasks; dropped, it aborts them.
 #[derive(Default)]
 pub(super) struct Errands {
-    tasks: Vec<(Kind, JoinHandle<Outcome>)>,
+    tasks: Vec<(Kind, AbortOnDropHandle<Outcome>)>,
 }
 
 impl Errands {
@@ -50,7 +50,7 @@ impl Errands {
         kind: Kind,
         errand: impl Future<Output = Outcome> + Send + 'static,
     ) {
-        self.tasks.push((kind, tracker.spawn(errand)));
+        self.tasks.push((kind, AbortOnDropHandle::new(tracker.spawn(errand))));
     }
 
     /// How many of this kind are under way.
@@ -78,7 +78,9 @@ impl Errands {
         if self.tasks.is_empty() {
             return;
         }
-        self.tasks.iter().for_each(|(_, task)| task.abort());
+        for (_, task) in &self.tasks {
+            task.abort();
+        }
         let gone = async {
             while !self.tasks.is_empty() {
                 let _ = self.next().await;
@@ -86,7 +88,7 @@ impl Errands {
         };
         if tokio::time::timeout(grace, gone).await.is_err() {
             for (kind, task) in self.tasks.drain(..) {
-                quarantine.admit(Stuck::task(format!("{kind:?} of a session"), task));
+                quarantine.admit(Stuck::task(format!("{kind:?} of a session"), task.detach()));
             }
         }
     }

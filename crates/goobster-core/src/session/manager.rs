@@ -2,6 +2,7 @@
 //! (who is in), the state machine (what happens to them) and the cleanup (how it ends).
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -139,6 +140,7 @@ impl SessionManager {
             ids: SessionIds::new(wall.utc(), node),
             wall,
             config,
+            voice: AtomicU64::new(0),
         };
         Ok(Self { core: Arc::new(core) })
     }
@@ -282,7 +284,7 @@ impl SessionManager {
     /// Looks after the stores until shutdown: every few minutes it closes the sessions of processes that died, and
     /// forgets who was not charged for long. Spawn it once.
     pub async fn keep_house(&self) {
-        let every = Duration::from_secs(180);
+        let every = Duration::from_mins(3);
         while self.core.stop.run_until_cancelled(tokio::time::sleep(every)).await.is_some() {
             if let Err(error) = self.recover().await {
                 tracing::warn!(%error, "could not look for dead processes");

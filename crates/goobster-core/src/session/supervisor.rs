@@ -47,7 +47,7 @@ pub(super) async fn live(core: Arc<Core>, new: NewSession, answer: Answer) {
             let errands = Errands::default();
             let failure = None;
             let supervisor =
-                Supervisor { core, session, parts, machine, errands, answer: Some(answer), failure, work: None, carry: 0 };
+                Supervisor { core, session, parts, machine, errands, answer: Some(answer), failure, work: None };
             supervisor.run(guard).await;
         }
         Err(error) => {
@@ -71,8 +71,6 @@ struct Supervisor {
     failure: Option<StartError>,
     /// The session's work, made and not started yet.
     work: Option<PortFuture<'static, Result<(), PartError>>>,
-    /// Milliseconds of voice not yet counted as a whole second.
-    carry: u64,
 }
 
 impl Supervisor {
@@ -283,7 +281,7 @@ impl Supervisor {
         match answer {
             Ok(charged) => {
                 if let Some(sent) = self.machine.sent() {
-                    telemetry::charged(&mut self.carry, sent.delta.get());
+                    telemetry::charged(&self.core.voice, sent.delta);
                 }
                 self.apply(Event::Charged(charged));
             }

@@ -1,9 +1,12 @@
 //! Every event as a log line and in the metrics. The names here are what dashboards are built on.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use metrics::{counter, gauge, histogram};
 
 use super::events::SessionEvent;
 use super::teardown::StepEnd;
+use crate::limits::Millis;
 
 /// The names of the metrics; the manager registers what they mean.
 pub mod names {
@@ -136,9 +139,9 @@ pub(super) fn record(event: &SessionEvent) {
     }
 }
 
-/// Counts voice time as it is charged, in whole seconds; `carry` keeps the milliseconds between charges.
-pub(super) fn charged(carry: &mut u64, millis: u64) {
-    *carry += millis;
-    counter!(names::CHARGED).increment(*carry / 1000);
-    *carry %= 1000;
+/// Counts voice time as it is charged, in whole seconds; `total` keeps the milliseconds of all charges so far.
+pub(super) fn charged(total: &AtomicU64, charge: Millis) {
+    let before = total.fetch_add(charge.get(), Ordering::Relaxed);
+    let seconds = before.saturating_add(charge.get()) / 1000 - before / 1000;
+    counter!(names::CHARGED).increment(seconds);
 }

@@ -10,6 +10,8 @@
 
 mod idle;
 mod lease;
+#[cfg(test)]
+mod model;
 
 use std::collections::VecDeque;
 use std::time::Duration;

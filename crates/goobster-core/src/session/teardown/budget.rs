@@ -11,7 +11,7 @@ pub struct StepBudgets([Duration; Step::ALL.len()]);
 
 impl Default for StepBudgets {
     fn default() -> Self {
-        Self([1500, 500, 500, 1750, 200, 100, 200].map(Duration::from_millis))
+        Self([1500, 500, 500, 1750, 350, 50, 100].map(Duration::from_millis))
     }
 }
 
@@ -49,8 +49,8 @@ pub enum Next {
 
 /// Decides what to try within a budget.
 ///
-/// A quarter of the budget is kept for force. An attempt may use half of what is left before that, the last attempt
-/// all of it, so that a slow but honest stop is not cut short and a quick error leaves time for its retries.
+/// A quarter of the budget is kept for force. An attempt may use two thirds of what is left before that, the last
+/// attempt all of it, so that a slow but honest stop is not cut short and a quick error leaves time for its retries.
 #[derive(Debug, Clone)]
 pub struct Attempts {
     force_at: Moment,
@@ -85,7 +85,7 @@ impl Attempts {
             if self.backed_off {
                 self.backed_off = false;
                 self.tried += 1;
-                return Next::Try(if self.tried == Self::MOST { left } else { (left / 2).max(LEAST) });
+                return Next::Try(if self.tried == Self::MOST { left } else { (left * 2 / 3).max(LEAST) });
             }
         }
         let left = self.end.since(now);
@@ -129,9 +129,9 @@ mod tests {
         }
         let ms = Duration::from_millis;
         let expected = [
-            Next::Try(Duration::from_micros(187_500)),
+            Next::Try(ms(250)),
             Next::BackOff(ms(20)),
-            Next::Try(Duration::from_micros(177_500)),
+            Next::Try(ms(355) * 2 / 3),
             Next::BackOff(ms(40)),
             Next::Try(ms(315)),
             Next::Force(ms(440)),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::{JoinError, JoinHandle};
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use super::{AttemptFault, Attempts, Next, Step, StepEnd, StepReport};
 use crate::ports::PortFuture;
@@ -79,22 +79,20 @@ pub(in crate::session) async fn run_step(
 async fn bounded<T: Send + 'static>(
     context: StepContext<'_>,
     step: Step,
-    mut task: JoinHandle<Result<T, PartError>>,
+    task: JoinHandle<Result<T, PartError>>,
     within: Duration,
 ) -> Result<T, AttemptFault> {
+    // A reset is itself called off when its session closes: the attempt it was waiting for must not outlive it.
+    let mut task = AbortOnDropHandle::new(task);
     let limit = within.saturating_sub(GRACE).max(within / 2);
-    let joined = match tokio::time::timeout(limit, &mut task).await {
-        Ok(joined) => joined,
-        Err(_) => {
-            task.abort();
-            match tokio::time::timeout(within.saturating_sub(limit), &mut task).await {
-                Ok(joined) => joined,
-                Err(_) => {
-                    context.quarantine.admit(Stuck::task(format!("cleanup step '{step}'"), task));
-                    return Err(AttemptFault::Hung(within));
-                }
-            }
-        }
+    let mut joined = tokio::time::timeout(limit, &mut task).await;
+    if joined.is_err() {
+        task.abort();
+        joined = tokio::time::timeout(within.saturating_sub(limit), &mut task).await;
+    }
+    let Ok(joined) = joined else {
+        context.quarantine.admit(Stuck::task(format!("cleanup step '{step}'"), task.detach()));
+        return Err(AttemptFault::Hung(within));
     };
     match joined {
         Ok(Ok(value)) => Ok(value),

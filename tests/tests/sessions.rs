@@ -1,0 +1,13 @@
+//! Sessions end to end on a real store: what the specification promises, and each trouble of the earlier JavaScript
+//! version as a named regression.
+
+#[path = "sessions/cleanup.rs"]
+mod cleanup;
+#[path = "sessions/fixture.rs"]
+mod fixture;
+#[path = "sessions/living.rs"]
+mod living;
+#[path = "sessions/regressions.rs"]
+mod regressions;
+#[path = "sessions/starting.rs"]
+mod starting;
