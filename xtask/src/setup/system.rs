@@ -108,6 +108,8 @@ fn apt(prefix: &[&str], packages: &[&str]) -> Result<()> {
         if prefix.is_empty() {
             command.env("DEBIAN_FRONTEND", "noninteractive");
         }
+        // dpkg names every file it unpacks; complaints come on standard error.
+        command.stdout(std::process::Stdio::null());
         shell::run(&mut command)
     };
     let install: Vec<&str> = ["apt-get", "install", "-y", "-qq", "--no-install-recommends"]

@@ -236,7 +236,7 @@ mod tests {
             join(page, "../../packages/a.whl"),
             "https://index.example/packages/a.whl"
         );
-        assert_eq!(join(page, "/root/a.whl"), "https://index.example/root/a.whl");
+        assert_eq!(join(page, "/mirror/a.whl"), "https://index.example/mirror/a.whl");
         assert_eq!(join(page, "//cdn.example/a.whl"), "https://cdn.example/a.whl");
         assert_eq!(join(page, "a.whl"), "https://index.example/simple/pkg/a.whl");
     }
