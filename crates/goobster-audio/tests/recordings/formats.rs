@@ -254,6 +254,23 @@ fn opus_positions_follow_rfc_7845() {
 }
 
 #[test]
+fn a_long_vorbis_stream_is_not_taken_for_its_comments() {
+    // Sound packets begin with any byte, also with those that mark headers elsewhere.
+    let mut stream = Vec::new();
+    for name in ["tone-48k-stereo.ogg", "tone-22k-mono.ogg", "tone-44k-5.1.ogg"] {
+        stream.extend(fixture(name));
+    }
+    let (samples, damage) = decode(stream).unwrap();
+    // Three links of a chain, each at a rate of its own.
+    assert!(
+        (samples.len() as f64 / 16_000.0 - 2.5).abs() < 0.02,
+        "{}",
+        samples.len()
+    );
+    assert!(damage.is_none(), "{damage}");
+}
+
+#[test]
 fn opus_lengths_are_known_beforehand() {
     let bytes = OpusStream {
         last_granule: Some(47_100),

@@ -10,6 +10,8 @@ const MAX_BLOCKS: usize = 1_000;
 const MAX_COMMENT_BYTES: usize = 1 << 24;
 /// Streams side by side whose headers are checked.
 const MAX_STREAMS: usize = 16;
+/// Header packets after the first: two in Vorbis, one in Opus, as many as it likes in FLAC.
+const MAX_HEADER_PACKETS: usize = 8;
 /// The pages looked at for the headers of one stream.
 const HEADER_PAGES: usize = 600;
 
@@ -42,7 +44,7 @@ pub(super) fn check_flac(source: &mut Source) -> Result<Ending, Refusal> {
     })
 }
 
-/// Ogg: the first packets of each stream that begins the file.
+/// Ogg: the header packets of each stream that begins the file.
 pub(super) fn check_ogg(source: &mut Source) -> Result<Ending, Refusal> {
     let mut firsts = Vec::new();
     let mut pages = PageReader::new(&mut *source)?;
@@ -50,30 +52,27 @@ pub(super) fn check_ogg(source: &mut Source) -> Result<Ending, Refusal> {
         if !page.header.first || firsts.len() >= MAX_STREAMS {
             break;
         }
-        firsts.push(page.header);
+        firsts.push(page);
     }
-    for first in firsts {
+    for first in &firsts {
+        let Some(is_comment) = first.packets.first().and_then(|packet| comment_mark(packet)) else {
+            continue;
+        };
         let mut pages = PageReader::new(&mut *source)?;
-        pages.follow(&first);
+        pages.follow(&first.header);
         let mut packets = 0;
         for _ in 0..HEADER_PAGES {
             let Next::Page(page) = pages.next()? else { break };
             if page.header.first {
                 continue;
             }
-            for packet in &page.packets {
+            for packet in page.packets.iter().take(MAX_HEADER_PACKETS - packets) {
                 packets += 1;
-                // Vorbis, Opus, and FLAC in Ogg (a metadata block header of four bytes).
-                if let Some(block) = packet
-                    .strip_prefix(b"\x03vorbis")
-                    .or_else(|| packet.strip_prefix(b"OpusTags"))
-                {
+                if let Some(block) = is_comment(packet) {
                     check_comments(block)?;
-                } else if packet.first().is_some_and(|kind| kind & 0x7f == 4) {
-                    check_comments(packet.get(4..).unwrap_or_default())?;
                 }
             }
-            if packets >= 3 {
+            if packets >= MAX_HEADER_PACKETS {
                 break;
             }
         }
@@ -87,6 +86,28 @@ pub(super) fn check_ogg(source: &mut Source) -> Result<Ending, Refusal> {
     } else {
         Ending::Cut
     })
+}
+
+/// The comment block in a header packet, if it holds one.
+type FindComments = fn(&[u8]) -> Option<&[u8]>;
+
+/// How to find the comments of the codec whose first packet this is; `None` for codecs without any here.
+fn comment_mark(first: &[u8]) -> Option<FindComments> {
+    if first.starts_with(b"\x01vorbis") {
+        Some(|packet| packet.strip_prefix(b"\x03vorbis"))
+    } else if first.starts_with(b"OpusHead") {
+        Some(|packet| packet.strip_prefix(b"OpusTags"))
+    } else if first.starts_with(b"\x7fFLAC") {
+        // A metadata block of type 4; frames begin with 0xff.
+        Some(|packet| {
+            packet
+                .split_at_checked(4)
+                .filter(|(head, _)| head[0] & 0x7f == 4)
+                .map(|(_, block)| block)
+        })
+    } else {
+        None
+    }
 }
 
 /// A vendor string, a count, and so many strings: each length must fit what is left (Vorbis I, section 5.2.1).
