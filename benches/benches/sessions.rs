@@ -4,7 +4,10 @@
 //! `cargo bench -p goobster-benches --bench sessions`; the memory of idle sessions is printed before the benchmarks.
 
 #![allow(missing_docs, reason = "criterion's macros make public functions")]
-#![allow(clippy::unwrap_used, reason = "a benchmark that cannot begin should say where")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a benchmark that cannot begin should say where"
+)]
 
 use std::hint::black_box;
 use std::num::NonZeroU32;
@@ -15,8 +18,8 @@ use criterion::{BatchSize, Criterion, criterion_group};
 use goobster_core::ids::{ChannelId, GuildId, UserId};
 use goobster_core::limits::{Ledger, LimitsConfig, Slots};
 use goobster_core::session::{
-    Activity, BotPermissions, Candidate, Consent, NewSession, Parts, SessionConfig, SessionManager, SessionPorts,
-    SystemClock, VoiceChannel,
+    Activity, BotPermissions, Candidate, Consent, NewSession, Parts, SessionConfig, SessionManager,
+    SessionPorts, SystemClock, VoiceChannel,
 };
 use goobster_core::time::Moment;
 use tokio::runtime::Runtime;
@@ -27,7 +30,10 @@ mod local;
 const MANY: u64 = 10_000;
 
 fn manager() -> SessionManager {
-    let limits = LimitsConfig { total: u32::MAX, ..LimitsConfig::default() };
+    let limits = LimitsConfig {
+        total: u32::MAX,
+        ..LimitsConfig::default()
+    };
     let store = Arc::new(local::Local::new(&limits));
     let ports = SessionPorts {
         slots: Arc::clone(&store) as Arc<dyn Slots>,
@@ -44,7 +50,10 @@ fn new_session(number: u64) -> NewSession {
         user: UserId::new(number),
         is_bot: false,
         guild: Some(GuildId::new(number / 8)),
-        voice: Some(VoiceChannel { id: ChannelId::new(1), name: "Lounge".to_owned() }),
+        voice: Some(VoiceChannel {
+            id: ChannelId::new(1),
+            name: "Lounge".to_owned(),
+        }),
         permissions: BotPermissions::ALL,
         consent: Consent::Given,
     };
@@ -64,19 +73,27 @@ async fn start_many(sessions: &SessionManager) {
 }
 
 async fn end_many(sessions: &SessionManager) {
-    let ends: Vec<_> = (0..MANY).map(|number| sessions.end(UserId::new(number)).unwrap()).collect();
+    let ends: Vec<_> = (0..MANY)
+        .map(|number| sessions.end(UserId::new(number)).unwrap())
+        .collect();
     for end in ends {
         end.closed().await.unwrap();
     }
 }
 
 fn runtime() -> Runtime {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap()
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_time()
+        .build()
+        .unwrap()
 }
 
 /// The time of `iterations` touches on each of `threads` threads, each on a session of its own.
 fn touches(threads: usize, iterations: u64) -> Duration {
-    let stamps: Vec<_> = (0..threads).map(|_| Arc::new(Activity::new(Moment::ZERO))).collect();
+    let stamps: Vec<_> = (0..threads)
+        .map(|_| Arc::new(Activity::new(Moment::ZERO)))
+        .collect();
     let begin = std::sync::Barrier::new(threads);
     let work = |stamp: &Activity| {
         begin.wait();
@@ -89,7 +106,11 @@ fn touches(threads: usize, iterations: u64) -> Duration {
     };
     std::thread::scope(|scope| {
         let workers: Vec<_> = stamps.iter().map(|stamp| scope.spawn(|| work(stamp))).collect();
-        workers.into_iter().map(|worker| worker.join().unwrap()).max().unwrap()
+        workers
+            .into_iter()
+            .map(|worker| worker.join().unwrap())
+            .max()
+            .unwrap()
     })
 }
 
@@ -111,7 +132,9 @@ fn touch(criterion: &mut Criterion) {
     group.bench_function("governor keyed check", |bencher| {
         bencher.iter(|| limiter.check_key(&black_box(41_u64)).is_ok());
     });
-    group.bench_function("one thread", |bencher| bencher.iter_custom(|iterations| touches(1, iterations)));
+    group.bench_function("one thread", |bencher| {
+        bencher.iter_custom(|iterations| touches(1, iterations))
+    });
     group.bench_function("two threads, two sessions", |bencher| {
         bencher.iter_custom(|iterations| touches(2, iterations));
     });
@@ -152,7 +175,11 @@ fn ten_thousand(criterion: &mut Criterion) {
 fn resident() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    line.trim().strip_suffix(" kB")?.parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
+    line.trim()
+        .strip_suffix(" kB")?
+        .parse::<u64>()
+        .ok()
+        .map(|kilobytes| kilobytes * 1024)
 }
 
 fn print_memory() {

@@ -49,7 +49,10 @@ pub struct Violation {
 }
 
 fn violated(invariant: Invariant, what: fmt::Arguments<'_>) -> Result<(), Violation> {
-    Err(Violation { invariant, what: what.to_string() })
+    Err(Violation {
+        invariant,
+        what: what.to_string(),
+    })
 }
 
 /// I1. `in_flight` places are being reserved or given back just now, so that the two sides may differ by that many.
@@ -93,7 +96,11 @@ pub fn settled_exactly(session: SessionId, active: Millis, charged: Millis) -> R
     if charged != active {
         return violated(
             Invariant::LedgerMatchesActiveTime,
-            format_args!("session {session}: active {} ms, charged {} ms", active.get(), charged.get()),
+            format_args!(
+                "session {session}: active {} ms, charged {} ms",
+                active.get(),
+                charged.get()
+            ),
         );
     }
     Ok(())
@@ -105,7 +112,10 @@ pub fn settled_exactly(session: SessionId, active: Millis, charged: Millis) -> R
 /// How many there are.
 pub fn one_close_record(session: SessionId, records: usize) -> Result<(), Violation> {
     if records != 1 {
-        return violated(Invariant::OneCloseRecord, format_args!("session {session}: {records} close records"));
+        return violated(
+            Invariant::OneCloseRecord,
+            format_args!("session {session}: {records} close records"),
+        );
     }
     Ok(())
 }
@@ -176,23 +186,38 @@ mod tests {
     fn each_predicate_can_fail() {
         let ms = Millis::new;
         assert!(slots_match(3, 3, 0).is_ok() && slots_match(3, 4, 1).is_ok());
-        assert_eq!(slots_match(2, 3, 0).unwrap_err().invariant, Invariant::SlotsMatchSessions);
+        assert_eq!(
+            slots_match(2, 3, 0).unwrap_err().invariant,
+            Invariant::SlotsMatchSessions
+        );
         assert!(charged_within_a_tick(ID, ms(7_000), ms(5_000), ms(5_000)).is_ok());
         assert!(charged_within_a_tick(ID, ms(10_001), ms(5_000), ms(5_000)).is_err());
-        assert!(charged_within_a_tick(ID, ms(5_000), ms(5_001), ms(5_000)).is_err(), "overcharged");
+        assert!(
+            charged_within_a_tick(ID, ms(5_000), ms(5_001), ms(5_000)).is_err(),
+            "overcharged"
+        );
         assert!(settled_exactly(ID, ms(5), ms(5)).is_ok() && settled_exactly(ID, ms(5), ms(4)).is_err());
         assert!(one_close_record(ID, 1).is_ok());
         assert!(one_close_record(ID, 0).is_err() && one_close_record(ID, 2).is_err());
         let secs = Duration::from_secs;
         assert!(closed_within(ID, secs(5), secs(5)).is_ok() && closed_within(ID, secs(6), secs(5)).is_err());
         assert!(nothing_left(Leftovers::default()).is_ok());
-        assert!(nothing_left(Leftovers { calls: 1, ..Leftovers::default() }).is_err());
+        assert!(
+            nothing_left(Leftovers {
+                calls: 1,
+                ..Leftovers::default()
+            })
+            .is_err()
+        );
         assert!(quarantine_bounded(1, 1, 2).is_ok() && quarantine_bounded(2, 1, 2).is_err());
     }
 
     #[test]
     fn a_violation_names_its_invariant_and_numbers() {
         let words = slots_match(2, 3, 0).unwrap_err().to_string();
-        assert_eq!(words, "slots_match_sessions: 2 places held, 3 sessions not closed, 0 in flight");
+        assert_eq!(
+            words,
+            "slots_match_sessions: 2 places held, 3 sessions not closed, 0 in flight"
+        );
     }
 }

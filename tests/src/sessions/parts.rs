@@ -62,7 +62,10 @@ async fn act(fault: Option<Fault>) -> Result<(), PartError> {
         Some(Fault::Panic | Fault::PanicAtOnce) => {
             // An await first, so that the panic happens in the middle of it.
             tokio::task::yield_now().await;
-            panic!("planned panic")
+            #[expect(clippy::panic, reason = "the panic is the fault that is planned")]
+            {
+                panic!("planned panic")
+            }
         }
         Some(Fault::Slow(span)) => {
             tokio::time::sleep(span).await;
@@ -152,9 +155,8 @@ impl Part for PlannedPart {
     }
 
     fn memory_bytes(&self) -> usize {
-        if self.target == Some(PartKind::Pipeline) && matches!(self.chance, Chance::Percent(100)) {
-            panic!("planned panic");
-        }
+        let panics = self.target == Some(PartKind::Pipeline) && matches!(self.chance, Chance::Percent(100));
+        assert!(!panics, "planned panic");
         1_000
     }
 }

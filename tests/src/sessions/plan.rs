@@ -34,7 +34,7 @@ impl Fault {
 }
 
 /// Something that is done to the manager.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub enum Action {
     /// Somebody asks for a session.
     Add {

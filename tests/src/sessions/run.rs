@@ -157,7 +157,7 @@ impl Run {
         let mut outcome = Outcome::default();
         while let Some(heard) = events.try_next() {
             match heard {
-                Heard::Event(event) => self.read(&mut lives, &mut outcome, event),
+                Heard::Event(event) => self.read(&mut lives, &mut outcome, &event),
                 Heard::Missed(events) => self.violations.push(format!("{events} events were missed")),
             }
         }
@@ -285,23 +285,23 @@ impl Run {
             }
         }
         let all = async { while adding.join_next().await.is_some() {} };
-        if tokio::time::timeout(Duration::from_secs(60), all).await.is_err() {
+        if tokio::time::timeout(Duration::from_mins(1), all).await.is_err() {
             self.violations
                 .push("somebody still waits for a start".to_owned());
         }
-        tokio::time::sleep(Duration::from_secs(60)).await;
+        tokio::time::sleep(Duration::from_mins(1)).await;
     }
 
-    fn read(&mut self, lives: &mut BTreeMap<SessionId, Life>, outcome: &mut Outcome, event: SessionEvent) {
+    fn read(&mut self, lives: &mut BTreeMap<SessionId, Life>, outcome: &mut Outcome, event: &SessionEvent) {
         let Some(session) = event.session() else { return };
         let life = lives.entry(session).or_default();
         if life.closed > 0 {
             self.violations
                 .push(format!("session {session}: {event:?} after it was closed"));
         }
-        match event {
+        match *event {
             SessionEvent::Starting { user, guild, .. } => {
-                life.claim = Some(SlotClaim { session, user, guild })
+                life.claim = Some(SlotClaim { session, user, guild });
             }
             SessionEvent::Active { .. } => life.active = true,
             SessionEvent::CleanupError { .. } => outcome.cleanup_errors += 1,

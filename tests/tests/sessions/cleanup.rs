@@ -124,7 +124,13 @@ struct Inferring {
 impl Part for Inferring {
     fn stop(&self, _cause: StopCause) -> PortFuture<'_, Result<(), PartError>> {
         Box::pin(async {
-            while self.thread.lock().unwrap().as_ref().is_some_and(|thread| !thread.is_finished()) {
+            while self
+                .thread
+                .lock()
+                .unwrap()
+                .as_ref()
+                .is_some_and(|thread| !thread.is_finished())
+            {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
             Ok(())
@@ -133,7 +139,12 @@ impl Part for Inferring {
 
     fn force(&self) -> PortFuture<'_, Result<Vec<Stuck>, PartError>> {
         let thread = self.thread.lock().unwrap().take();
-        Box::pin(async move { Ok(thread.map(|thread| Stuck::task("an inference", thread)).into_iter().collect()) })
+        Box::pin(async move {
+            Ok(thread
+                .map(|thread| Stuck::task("an inference", thread))
+                .into_iter()
+                .collect())
+        })
     }
 }
 
@@ -146,7 +157,9 @@ async fn an_inference_that_hangs_is_quarantined_with_its_permit() {
     let permits = Arc::new(Semaphore::new(1));
     let (blocked, pool) = (Arc::clone(&release), Arc::clone(&permits));
     let parts = Parts::none().part(PartKind::Recognition, move |_| {
-        let permit = Arc::clone(&pool).try_acquire_owned().map_err(|error| PartError::caused("busy", error))?;
+        let permit = Arc::clone(&pool)
+            .try_acquire_owned()
+            .map_err(|error| PartError::caused("busy", error))?;
         let blocked = Arc::clone(&blocked);
         let thread = tokio::task::spawn_blocking(move || {
             while !blocked.load(Ordering::Acquire) {
@@ -154,7 +167,9 @@ async fn an_inference_that_hangs_is_quarantined_with_its_permit() {
             }
             drop(permit);
         });
-        Ok(Arc::new(Inferring { thread: Mutex::new(Some(thread)) }))
+        Ok(Arc::new(Inferring {
+            thread: Mutex::new(Some(thread)),
+        }))
     });
     fixture.add_with(1, 1, 1, parts).await.unwrap();
     let closed = tokio::time::timeout(secs(60), fixture.end(1)).await.unwrap();

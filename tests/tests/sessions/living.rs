@@ -240,10 +240,10 @@ async fn a_supervisor_that_dies_leaves_nothing() {
         clock: Arc::clone(&clock) as Arc<dyn WallClock>,
         node: 1,
     };
-    let sessions = SessionManager::new(SessionConfig::default(), LimitsConfig::default(), ports).unwrap();
-    let parts = fixture.parts(1, BTreeMap::new());
-    let session = sessions
-        .add(NewSession::new(admitted(1, 1, 1), ChannelId::new(9), parts))
+    let manager = SessionManager::new(SessionConfig::default(), LimitsConfig::default(), ports).unwrap();
+    let made_of = fixture.parts(1, BTreeMap::new());
+    let session = manager
+        .add(NewSession::new(admitted(1, 1, 1), ChannelId::new(9), made_of))
         .await
         .unwrap();
     clock.0.store(true, Ordering::Release);
@@ -253,6 +253,6 @@ async fn a_supervisor_that_dies_leaves_nothing() {
     drop(session);
     tokio::time::sleep(secs(1)).await;
     let held = fixture.held().await as usize;
-    goobster_core::invariant::nothing_left(sessions.leftovers(held)).unwrap();
+    goobster_core::invariant::nothing_left(manager.leftovers(held)).unwrap();
     fixture.assert_nothing_left().await;
 }

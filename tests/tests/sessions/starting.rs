@@ -99,7 +99,7 @@ async fn a_user_has_one_session_and_is_told_where() {
 async fn two_requests_at_once_are_one_session() {
     let fixture = Fixture::new();
     let (one, two) = tokio::join!(fixture.add(1, 1, 1), fixture.add(1, 1, 1));
-    assert_eq!(one.is_ok() as u8 + two.is_ok() as u8, 1);
+    assert_eq!(u8::from(one.is_ok()) + u8::from(two.is_ok()), 1);
     assert_eq!(fixture.held().await, 1);
     fixture.end(1).await;
     fixture.assert_nothing_left().await;

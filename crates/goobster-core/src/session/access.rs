@@ -28,7 +28,11 @@ pub struct BotPermissions {
 
 impl BotPermissions {
     /// Everything a session needs.
-    pub const ALL: Self = Self { connect: true, speak: true, send_messages: true };
+    pub const ALL: Self = Self {
+        connect: true,
+        speak: true,
+        send_messages: true,
+    };
 }
 
 /// Whether a member has agreed to be heard.
@@ -186,14 +190,34 @@ impl Candidate {
         }
         let guild = self.guild.ok_or(Refusal::NotInAGuild)?;
         let mut voice = self.voice.ok_or(Refusal::NotInVoice)?;
-        voice.name = voice.name.chars().filter(|c| !c.is_control()).take(NAME_CHARS).collect();
-        let BotPermissions { connect, speak, send_messages } = self.permissions;
-        let wanted = [(connect, "join"), (speak, "speak"), (send_messages, "write messages")];
+        voice.name = voice
+            .name
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(NAME_CHARS)
+            .collect();
+        let BotPermissions {
+            connect,
+            speak,
+            send_messages,
+        } = self.permissions;
+        let wanted = [
+            (connect, "join"),
+            (speak, "speak"),
+            (send_messages, "write messages"),
+        ];
         if let Some((_, what)) = wanted.into_iter().find(|(granted, _)| !granted) {
-            return Err(Refusal::NotPermitted { what, channel: voice.name });
+            return Err(Refusal::NotPermitted {
+                what,
+                channel: voice.name,
+            });
         }
         match self.consent {
-            Consent::Given => Ok(Admitted { user: self.user, guild, voice }),
+            Consent::Given => Ok(Admitted {
+                user: self.user,
+                guild,
+                voice,
+            }),
             Consent::Withheld | Consent::NotAsked => Err(Refusal::NoConsent),
         }
     }
@@ -211,12 +235,18 @@ pub struct Actor {
 impl Actor {
     /// A member without a moderator's rights.
     pub const fn member(user: UserId) -> Self {
-        Self { user, moderates: None }
+        Self {
+            user,
+            moderates: None,
+        }
     }
 
     /// A moderator of a guild.
     pub const fn moderator(user: UserId, guild: GuildId) -> Self {
-        Self { user, moderates: Some(guild) }
+        Self {
+            user,
+            moderates: Some(guild),
+        }
     }
 }
 
@@ -243,7 +273,10 @@ mod tests {
             user: UserId::new(1),
             is_bot: false,
             guild: Some(GuildId::new(2)),
-            voice: Some(VoiceChannel { id: ChannelId::new(3), name: "Lounge".to_owned() }),
+            voice: Some(VoiceChannel {
+                id: ChannelId::new(3),
+                name: "Lounge".to_owned(),
+            }),
             permissions: BotPermissions::ALL,
             consent: Consent::Given,
         }
@@ -276,7 +309,10 @@ mod tests {
     fn a_hostile_channel_name_is_cut_and_cleaned() {
         let mut hostile = candidate();
         let name = format!("a\u{7}\n{}", "x".repeat(5_000));
-        hostile.voice = Some(VoiceChannel { id: ChannelId::new(3), name });
+        hostile.voice = Some(VoiceChannel {
+            id: ChannelId::new(3),
+            name,
+        });
         let name = hostile.admit().unwrap().voice.name;
         assert_eq!(name.chars().count(), NAME_CHARS);
         assert!(!name.contains(char::is_control));
@@ -288,8 +324,14 @@ mod tests {
         let end = |actor| may_end(actor, owner, guild);
         let other = UserId::new(5);
         assert_eq!(end(Actor::member(owner)), Ok(CloseReason::EndedByOwner));
-        assert_eq!(end(Actor::moderator(other, guild)), Ok(CloseReason::EndedByModerator(other)));
-        assert_eq!(end(Actor::moderator(other, GuildId::new(77))), Err(Refusal::NotYours));
+        assert_eq!(
+            end(Actor::moderator(other, guild)),
+            Ok(CloseReason::EndedByModerator(other))
+        );
+        assert_eq!(
+            end(Actor::moderator(other, GuildId::new(77))),
+            Err(Refusal::NotYours)
+        );
         assert_eq!(end(Actor::member(other)), Err(Refusal::NotYours));
     }
 }

@@ -18,7 +18,9 @@ pub struct Activity {
 impl Activity {
     /// A stamp that begins at `now`: joining counts as activity.
     pub const fn new(now: Moment) -> Self {
-        Self { heard: AtomicU64::new(now.as_millis()) }
+        Self {
+            heard: AtomicU64::new(now.as_millis()),
+        }
     }
 
     /// Somebody spoke at `now`. From any thread, without a lock; an earlier moment than the stamp changes nothing, so

@@ -88,7 +88,9 @@ impl Calls {
             return Ok(Entry::Wait(Arc::clone(&call.line)));
         }
         if call.channel.id != channel.id {
-            return Err(Refusal::CallElsewhere { channel: call.channel.name.clone() });
+            return Err(Refusal::CallElsewhere {
+                channel: call.channel.name.clone(),
+            });
         }
         call.members.insert(session);
         Ok(Entry::Joined(Arc::clone(&call.line)))
@@ -107,7 +109,11 @@ impl Calls {
 
     /// Forgets a destroyed call. By identity: a later call of the same guild is not touched.
     pub(super) fn remove(&mut self, guild: GuildId, line: &Arc<Line>) {
-        if self.0.get(&guild).is_some_and(|call| Arc::ptr_eq(&call.line, line)) {
+        if self
+            .0
+            .get(&guild)
+            .is_some_and(|call| Arc::ptr_eq(&call.line, line))
+        {
             self.0.remove(&guild);
         }
         line.gone.cancel();
@@ -176,7 +182,10 @@ mod tests {
     use crate::ids::ChannelId;
 
     fn channel(id: u64, name: &str) -> VoiceChannel {
-        VoiceChannel { id: ChannelId::new(id), name: name.to_owned() }
+        VoiceChannel {
+            id: ChannelId::new(id),
+            name: name.to_owned(),
+        }
     }
 
     #[test]
@@ -184,8 +193,12 @@ mod tests {
         let (guild, lounge) = (GuildId::new(1), channel(1, "Lounge"));
         let mut calls = Calls::default();
         let [first, second] = [SessionId::new(1), SessionId::new(2)];
-        let Ok(Entry::Joined(line)) = calls.join(guild, &lounge, first) else { panic!() };
-        let Ok(Entry::Joined(same)) = calls.join(guild, &lounge, second) else { panic!() };
+        let Ok(Entry::Joined(line)) = calls.join(guild, &lounge, first) else {
+            panic!()
+        };
+        let Ok(Entry::Joined(same)) = calls.join(guild, &lounge, second) else {
+            panic!()
+        };
         assert!(Arc::ptr_eq(&line, &same));
         assert!(calls.leave(guild, first).is_none());
         assert!(calls.leave(guild, first).is_none(), "leaving twice is once");
@@ -198,16 +211,27 @@ mod tests {
     #[test]
     fn another_channel_is_refused_with_the_calls_name() {
         let (guild, mut calls) = (GuildId::new(1), Calls::default());
-        assert!(calls.join(guild, &channel(1, "Lounge"), SessionId::new(1)).is_ok());
+        assert!(
+            calls
+                .join(guild, &channel(1, "Lounge"), SessionId::new(1))
+                .is_ok()
+        );
         let refused = calls.join(guild, &channel(2, "Games"), SessionId::new(2)).err();
-        assert_eq!(refused, Some(Refusal::CallElsewhere { channel: "Lounge".to_owned() }));
+        assert_eq!(
+            refused,
+            Some(Refusal::CallElsewhere {
+                channel: "Lounge".to_owned()
+            })
+        );
     }
 
     #[test]
     fn removing_an_old_call_leaves_the_new_one() {
         let (guild, lounge) = (GuildId::new(1), channel(1, "Lounge"));
         let mut calls = Calls::default();
-        let Ok(Entry::Joined(old)) = calls.join(guild, &lounge, SessionId::new(1)) else { panic!() };
+        let Ok(Entry::Joined(old)) = calls.join(guild, &lounge, SessionId::new(1)) else {
+            panic!()
+        };
         calls.leave(guild, SessionId::new(1));
         calls.remove(guild, &old);
         calls.join(guild, &lounge, SessionId::new(2)).ok().unwrap();
@@ -218,7 +242,10 @@ mod tests {
     #[test]
     fn participants_are_bounded() {
         let (guild, mut calls) = (GuildId::new(1), Calls::default());
-        calls.join(guild, &channel(1, "Lounge"), SessionId::new(1)).ok().unwrap();
+        calls
+            .join(guild, &channel(1, "Lounge"), SessionId::new(1))
+            .ok()
+            .unwrap();
         for user in 0..1000 {
             calls.heard(guild, UserId::new(user), 200);
         }

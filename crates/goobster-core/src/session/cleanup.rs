@@ -42,7 +42,13 @@ pub(super) async fn clean_up(
     demise: Demise,
     errands: &mut Errands,
 ) {
-    let Demise { reason, began, unsettled, charged, active } = demise;
+    let Demise {
+        reason,
+        began,
+        unsettled,
+        charged,
+        active,
+    } = demise;
     let metered = unsettled.is_some();
     // First of all nothing new may come in; then everything under way is told to end.
     session.shut();
@@ -50,8 +56,13 @@ pub(super) async fn clean_up(
     let _ = measure(session);
     // The last charges run beside the steps, so that a slow store costs no time of theirs.
     let (settled, mut progress) = watch::channel(Settled::default());
-    let settling =
-        core.tasks.spawn(settle(Arc::clone(core), Arc::clone(session), reason, unsettled, settled));
+    let settling = core.tasks.spawn(settle(
+        Arc::clone(core),
+        Arc::clone(session),
+        reason,
+        unsettled,
+        settled,
+    ));
     errands.call_off(GRACE, &core.quarantine).await;
 
     let mut steps = Vec::with_capacity(Step::ALL.len());
@@ -67,7 +78,9 @@ pub(super) async fn clean_up(
     }
 
     let removal = core.config.steps.of(Step::Removal);
-    let late = tokio::time::timeout(removal / 2, progress.wait_for(|settled| settled.finished)).await.is_err();
+    let late = tokio::time::timeout(removal / 2, progress.wait_for(|settled| settled.finished))
+        .await
+        .is_err();
     let settled = *progress.borrow();
     if late {
         settling.abort();
@@ -75,17 +88,34 @@ pub(super) async fn clean_up(
     let total = charged.saturating_add(settled.charged);
     if metered && total < active {
         let amount = active.saturating_sub(total);
-        core.events.emit(SessionEvent::ChargeLost { session: session.id, amount });
+        core.events.emit(SessionEvent::ChargeLost {
+            session: session.id,
+            amount,
+        });
     }
     let within = removal / 2;
-    let work = Arc::new(ReleaseWork { slots: Arc::clone(&core.slots), lease: session.lease });
+    let work = Arc::new(ReleaseWork {
+        slots: Arc::clone(&core.slots),
+        lease: session.lease,
+    });
     steps.push(run(core, session, Step::Removal, within, work).await);
 
     let now = core.clock.now();
     let took = now.since(began);
-    check(core, session, took, (active, total), metered && settled.finished && settled.taken);
+    check(
+        core,
+        session,
+        took,
+        (active, total),
+        metered && settled.finished && settled.taken,
+    );
     let forced = steps.iter().any(|report| report.end != StepEnd::Done);
-    core.events.emit(SessionEvent::Cleaned { session: session.id, took, steps: steps.into(), forced });
+    core.events.emit(SessionEvent::Cleaned {
+        session: session.id,
+        took,
+        steps: steps.into(),
+        forced,
+    });
     session.show_charged(total);
     let closed = ClosedSession {
         id: session.id,
@@ -100,7 +130,10 @@ pub(super) async fn clean_up(
         forced,
     };
     session.show(Phase::Closed(reason), now);
-    if core.registry.forget(session, closed.clone(), core.config.closed_kept) {
+    if core
+        .registry
+        .forget(session, closed.clone(), core.config.closed_kept)
+    {
         core.events.emit(SessionEvent::Closed {
             session: session.id,
             user: session.owner,
@@ -110,7 +143,10 @@ pub(super) async fn clean_up(
             memory_bytes: session.memory_peak(),
         });
     } else {
-        telemetry::violation(invariant::Invariant::OneCloseRecord.label(), "a session was forgotten twice");
+        telemetry::violation(
+            invariant::Invariant::OneCloseRecord.label(),
+            "a session was forgotten twice",
+        );
     }
     let _ = session.closed.set(closed);
 }
@@ -125,7 +161,10 @@ fn check(core: &Core, session: &Session, took: Duration, (active, charged): (Mil
     for violation in found {
         telemetry::violation(violation.invariant.label(), &violation.to_string());
         // A machine under load may run late; a wrong sum is a bug wherever it is seen.
-        debug_assert!(violation.invariant == invariant::Invariant::ClosingWithinBudget, "{violation}");
+        debug_assert!(
+            violation.invariant == invariant::Invariant::ClosingWithinBudget,
+            "{violation}"
+        );
     }
 }
 
@@ -137,7 +176,12 @@ async fn run(
     work: Arc<dyn StepWork>,
 ) -> StepReport {
     let told = |attempt, cause| {
-        core.events.emit(SessionEvent::CleanupError { session: session.id, step, attempt, cause });
+        core.events.emit(SessionEvent::CleanupError {
+            session: session.id,
+            step,
+            attempt,
+            cause,
+        });
     };
     let report = run_step(core.steps(), step, budget, work, told).await;
     if report.end == StepEnd::Abandoned {
@@ -162,8 +206,20 @@ async fn hang_up(
 ) -> Option<StepReport> {
     let report = match line.take() {
         Some(connection) => {
-            let work = Arc::new(PartWork { part: connection, cause: StopCause::Closing(reason) });
-            Some(run(core, session, Step::Connection, core.config.steps.of(Step::Connection), work).await)
+            let work = Arc::new(PartWork {
+                part: connection,
+                cause: StopCause::Closing(reason),
+            });
+            Some(
+                run(
+                    core,
+                    session,
+                    Step::Connection,
+                    core.config.steps.of(Step::Connection),
+                    work,
+                )
+                .await,
+            )
         }
         None => None,
     };
@@ -197,7 +253,9 @@ impl StepWork for ReleaseWork {
     fn attempt(self: Arc<Self>) -> PortFuture<'static, Result<(), PartError>> {
         Box::pin(async move {
             let released = self.slots.release(self.lease).await;
-            released.map(|_| ()).map_err(|error| PartError::caused("the place was not given back", error))
+            released
+                .map(|_| ())
+                .map_err(|error| PartError::caused("the place was not given back", error))
         })
     }
 
@@ -231,20 +289,25 @@ async fn settle(
     if let Some(Unsettled { mut meter, until }) = unsettled {
         while taken && meter.has_uncharged(until) {
             let charge = meter.charge(until, at);
-            taken = until_answered(&core, "the last charge", || core.ledger.charge(charge)).await.is_ok_and(
-                |charged| {
+            taken = until_answered(&core, "the last charge", || core.ledger.charge(charge))
+                .await
+                .is_ok_and(|charged| {
                     meter.answered(&charged);
                     telemetry::charged(&core.voice, charge.delta);
                     progress.send_modify(|settled| {
                         settled.charged = settled.charged.saturating_add(charge.delta);
                     });
                     true
-                },
-            );
+                });
         }
     }
     if session.in_ledger.load(Ordering::Acquire) {
-        let closing = Closing { claim: lease.claim, epoch: lease.epoch, at, reason };
+        let closing = Closing {
+            claim: lease.claim,
+            epoch: lease.epoch,
+            at,
+            reason,
+        };
         match until_answered(&core, "the close record", || core.ledger.close(closing)).await {
             // A start that was called off may not have reached the ledger.
             Ok(_) | Err(LimitsError::UnknownSession { .. }) => {}

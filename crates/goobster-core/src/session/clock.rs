@@ -20,7 +20,9 @@ pub struct SystemClock;
 impl WallClock for SystemClock {
     fn utc(&self) -> UtcMillis {
         // A clock set before 1970 reads as 1970; one far in the future saturates.
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or(Duration::ZERO);
         UtcMillis::new(0).after(since)
     }
 }
@@ -35,7 +37,10 @@ pub struct TokioClock {
 impl TokioClock {
     /// A clock that shows `utc` now.
     pub fn starting_at(utc: UtcMillis) -> Self {
-        Self { began: Instant::now(), utc }
+        Self {
+            began: Instant::now(),
+            utc,
+        }
     }
 }
 

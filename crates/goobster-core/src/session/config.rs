@@ -108,12 +108,18 @@ impl SessionConfig {
             ("start_timeout", self.start_timeout),
             ("store_timeout", self.store_timeout),
         ];
-        for (what, span) in spans.into_iter().chain(Step::ALL.map(|step| (step.label(), self.steps.of(step)))) {
+        for (what, span) in spans
+            .into_iter()
+            .chain(Step::ALL.map(|step| (step.label(), self.steps.of(step))))
+        {
             if span < Duration::from_millis(1) {
                 return Err(ConfigError::Zero { what });
             }
         }
-        let lengths = [("idle_warning", self.idle_warning), ("reset_window", self.reset_window)];
+        let lengths = [
+            ("idle_warning", self.idle_warning),
+            ("reset_window", self.reset_window),
+        ];
         for (what, span) in spans.into_iter().chain(lengths) {
             if span > YEAR {
                 return Err(ConfigError::TooLarge { what, most: "a year" });
@@ -131,7 +137,10 @@ impl SessionConfig {
                 return Err(ConfigError::Zero { what });
             }
             if count > 1 << 20 {
-                return Err(ConfigError::TooLarge { what, most: "1048576" });
+                return Err(ConfigError::TooLarge {
+                    what,
+                    most: "1048576",
+                });
             }
         }
         if self.idle_warning >= self.session_timeout {
@@ -142,7 +151,10 @@ impl SessionConfig {
         }
         let steps = self.steps.total();
         if steps > self.cleanup_delay {
-            return Err(ConfigError::StepsTooLong { steps, delay: self.cleanup_delay });
+            return Err(ConfigError::StepsTooLong {
+                steps,
+                delay: self.cleanup_delay,
+            });
         }
         Ok(())
     }

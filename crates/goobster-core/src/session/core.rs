@@ -36,7 +36,11 @@ pub(super) struct Core {
 
 impl Core {
     pub(super) fn steps(&self) -> StepContext<'_> {
-        StepContext { clock: self.clock, tasks: &self.tasks, quarantine: &self.quarantine }
+        StepContext {
+            clock: self.clock,
+            tasks: &self.tasks,
+            quarantine: &self.quarantine,
+        }
     }
 
     /// One call to a store, bounded.

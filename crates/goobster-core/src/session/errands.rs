@@ -9,11 +9,11 @@ use std::time::Duration;
 use tokio::task::JoinError;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
+use super::ChargeSeq;
+use super::error::StartError;
 use super::quarantine::{Quarantine, Stuck};
 use super::resources::{PartError, Replaceable};
-use super::error::StartError;
 use super::supervisor::Opened;
-use super::ChargeSeq;
 use crate::limits::{Charged, LimitsError, SlotLease};
 
 /// What an errand is for.
@@ -50,7 +50,8 @@ impl Errands {
         kind: Kind,
         errand: impl Future<Output = Outcome> + Send + 'static,
     ) {
-        self.tasks.push((kind, AbortOnDropHandle::new(tracker.spawn(errand))));
+        self.tasks
+            .push((kind, AbortOnDropHandle::new(tracker.spawn(errand))));
     }
 
     /// How many of this kind are under way.

@@ -12,7 +12,9 @@ pub enum StartError {
     #[error(transparent)]
     Refused(#[from] Refusal),
     /// Something could not be opened, retries included. What was opened before is cleaned up.
-    #[error("I could not start the session: {what} failed. The operator has been told; try again in a while.")]
+    #[error(
+        "I could not start the session: {what} failed. The operator has been told; try again in a while."
+    )]
     Failed {
         /// What was being done: "joining the call".
         what: &'static str,

@@ -165,7 +165,9 @@ pub(super) struct EventHub {
 
 impl EventHub {
     pub(super) fn new(kept: usize) -> Self {
-        Self { sender: broadcast::Sender::new(kept) }
+        Self {
+            sender: broadcast::Sender::new(kept),
+        }
     }
 
     /// Logs it, counts it, and hands it to whoever listens.
@@ -176,7 +178,9 @@ impl EventHub {
     }
 
     pub(super) fn subscribe(&self) -> Events {
-        Events { receiver: self.sender.subscribe() }
+        Events {
+            receiver: self.sender.subscribe(),
+        }
     }
 }
 
@@ -238,11 +242,16 @@ mod tests {
         let hub = EventHub::new(4);
         let mut events = hub.subscribe();
         for raw in 0..10 {
-            hub.emit(SessionEvent::TimedOut { session: SessionId::new(raw) });
+            hub.emit(SessionEvent::TimedOut {
+                session: SessionId::new(raw),
+            });
         }
         assert_eq!(events.next().await, Some(Heard::Missed(6)));
         let session = SessionId::new(6);
-        assert_eq!(events.next().await, Some(Heard::Event(SessionEvent::TimedOut { session })));
+        assert_eq!(
+            events.next().await,
+            Some(Heard::Event(SessionEvent::TimedOut { session }))
+        );
         drop(hub);
         for _ in 7..10 {
             assert!(matches!(events.next().await, Some(Heard::Event(_))));

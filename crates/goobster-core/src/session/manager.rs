@@ -55,7 +55,12 @@ pub struct NewSession {
 impl NewSession {
     /// A session with the default audio settings.
     pub fn new(admitted: Admitted, text_channel: ChannelId, parts: impl SessionParts) -> Self {
-        Self { admitted, text_channel, audio: AudioSettings::default(), parts: Arc::new(parts) }
+        Self {
+            admitted,
+            text_channel,
+            audio: AudioSettings::default(),
+            parts: Arc::new(parts),
+        }
     }
 }
 
@@ -123,10 +128,19 @@ impl SessionManager {
     ///
     /// # Errors
     /// The first number of `config` that does not fit.
-    pub fn new(config: SessionConfig, limits: LimitsConfig, ports: SessionPorts) -> Result<Self, ConfigError> {
+    pub fn new(
+        config: SessionConfig,
+        limits: LimitsConfig,
+        ports: SessionPorts,
+    ) -> Result<Self, ConfigError> {
         config.check()?;
         super::telemetry::describe();
-        let SessionPorts { slots, ledger, clock: wall, node } = ports;
+        let SessionPorts {
+            slots,
+            ledger,
+            clock: wall,
+            node,
+        } = ports;
         let core = Core {
             limits,
             clock: Monotonic::new(),
@@ -154,15 +168,25 @@ impl SessionManager {
     /// [`StartError::CalledOff`] when it was ended meanwhile. Nothing is left behind.
     pub async fn add(&self, new: NewSession) -> Result<Arc<Session>, StartError> {
         let (answer, answered) = oneshot::channel();
-        self.core.tasks.spawn(supervisor::live(Arc::clone(&self.core), new, answer));
+        self.core
+            .tasks
+            .spawn(supervisor::live(Arc::clone(&self.core), new, answer));
         // The supervisor drops the sender only when it dies before it has answered.
-        let died = StartError::Failed { what: "supervising it", cause: "its supervisor died".into() };
+        let died = StartError::Failed {
+            what: "supervising it",
+            cause: "its supervisor died".into(),
+        };
         answered.await.unwrap_or(Err(died))
     }
 
     /// The user's session; the latest one if there are several. Closing ones are not found.
     pub fn get(&self, user: UserId) -> Option<Arc<Session>> {
-        self.core.registry.of_user(user).into_iter().rev().find(|session| session.phase().is_live())
+        self.core
+            .registry
+            .of_user(user)
+            .into_iter()
+            .rev()
+            .find(|session| session.phase().is_live())
     }
 
     /// A session by its identity, closing ones too.
@@ -185,9 +209,9 @@ impl SessionManager {
             channel: session.voice_channel().clone(),
             phase: session.phase(),
             started_at: session.started_at(),
-            active: session
-                .active_since()
-                .map_or(Duration::ZERO, |since| session.closing_since().unwrap_or(now).since(since)),
+            active: session.active_since().map_or(Duration::ZERO, |since| {
+                session.closing_since().unwrap_or(now).since(since)
+            }),
             quiet: now.since(session.activity().last()),
             charged: session.charged(),
             memory_bytes: supervisor::measure(&session),
@@ -203,7 +227,9 @@ impl SessionManager {
     /// Who somebody is that is heard in a guild's call: the owner of a session, who is charged, or a participant, who
     /// never is. Ask once when somebody begins to send, not for each packet.
     pub fn role(&self, guild: GuildId, user: UserId) -> Role {
-        self.core.registry.role(guild, user, self.core.config.participants_kept)
+        self.core
+            .registry
+            .role(guild, user, self.core.config.participants_kept)
     }
 
     /// The user ends their own session, or calls its start off. Ending what is ending already is fine.
@@ -229,7 +255,9 @@ impl SessionManager {
         let session = self.core.registry.get(id).ok_or(Refusal::AlreadyEnded)?;
         let reason = may_end(actor, session.owner(), session.guild())?;
         session.ask_to_end(reason);
-        Ok(Ending { session: Some(session) })
+        Ok(Ending {
+            session: Some(session),
+        })
     }
 
     /// Ends every session of a guild's call: the call was lost, or the bot was thrown out. Says how many there were.
@@ -265,7 +293,9 @@ impl SessionManager {
     /// The store's.
     pub async fn usage(&self, user: UserId) -> Result<Usage, LimitsError> {
         let now = self.core.wall.utc();
-        self.core.store_retrying("asking for usage", || self.core.ledger.usage(user, now)).await
+        self.core
+            .store_retrying("asking for usage", || self.core.ledger.usage(user, now))
+            .await
     }
 
     /// Closes what an earlier process left open, each at its last tick. Call it before the first session.
@@ -285,7 +315,13 @@ impl SessionManager {
     /// forgets who was not charged for long. Spawn it once.
     pub async fn keep_house(&self) {
         let every = Duration::from_mins(3);
-        while self.core.stop.run_until_cancelled(tokio::time::sleep(every)).await.is_some() {
+        while self
+            .core
+            .stop
+            .run_until_cancelled(tokio::time::sleep(every))
+            .await
+            .is_some()
+        {
             if let Err(error) = self.recover().await {
                 tracing::warn!(%error, "could not look for dead processes");
             }
@@ -311,8 +347,15 @@ impl SessionManager {
         let _ = tokio::time::timeout(within, all).await;
         self.core.stop.cancel();
         self.core.tasks.close();
-        let left = sessions.iter().filter(|session| session.closed.get().is_none()).count();
-        Shutdown { ended: sessions.len() - left, left, stuck: self.core.quarantine.list() }
+        let left = sessions
+            .iter()
+            .filter(|session| session.closed.get().is_none())
+            .count();
+        Shutdown {
+            ended: sessions.len() - left,
+            left,
+            stuck: self.core.quarantine.list(),
+        }
     }
 
     /// How full the tables are.
@@ -322,7 +365,12 @@ impl SessionManager {
 
     /// What is left, for [`invariant::nothing_left`](crate::invariant::nothing_left). `slots` is what the store says.
     pub fn leftovers(&self, slots: usize) -> Leftovers {
-        let Counts { starting, sessions, users, calls } = self.counts();
+        let Counts {
+            starting,
+            sessions,
+            users,
+            calls,
+        } = self.counts();
         Leftovers {
             tasks: self.core.tasks.len().saturating_sub(self.core.quarantine.len()),
             starting,

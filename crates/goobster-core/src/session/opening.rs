@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::core::Core;
+use super::error::StartError;
 use super::events::SessionEvent;
 use super::manager::NewSession;
 use super::registry::Door;
 use super::resources::{Part, PartError, PartKind, SessionParts, StopCause};
 use super::session::{Birth, Session};
-use super::error::StartError;
 use super::supervisor::Opened;
 use super::teardown::run::run_step;
 use super::{CloseReason, Refusal, cleanup};
@@ -23,13 +23,18 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Gets a place for a request: the local checks, then the store's.
 pub(super) async fn admit(core: &Arc<Core>, new: &NewSession) -> Result<Arc<Session>, StartError> {
     if core.quarantine.is_full() {
-        return Err(Refusal::TooMuchStuck { stuck: core.quarantine.len() }.into());
+        return Err(Refusal::TooMuchStuck {
+            stuck: core.quarantine.len(),
+        }
+        .into());
     }
     let admitted = &new.admitted;
     let ticket = core.registry.ticket(admitted, core.ids.next())?;
     let called_off = || StartError::CalledOff(CloseReason::NeverStarted);
     // A closing session or call has its cleanup delay; waiting longer would not help.
-    let patience = core.clock.instant(core.clock.now().after(core.config.cleanup_delay + PAUSE));
+    let patience = core
+        .clock
+        .instant(core.clock.now().after(core.config.cleanup_delay + PAUSE));
     let line = loop {
         let (session, call) = match ticket.knock()? {
             Door::Open(line) => break line,
@@ -51,16 +56,25 @@ pub(super) async fn admit(core: &Arc<Core>, new: &NewSession) -> Result<Arc<Sess
             () = tokio::time::sleep_until(patience) => return Err(Refusal::StillClosing.into()),
         }
     };
-    let claim = SlotClaim { session: ticket.id, user: admitted.user, guild: admitted.guild };
+    let claim = SlotClaim {
+        session: ticket.id,
+        user: admitted.user,
+        guild: admitted.guild,
+    };
     let hold = core.config.start_timeout + core.config.cleanup_delay;
-    let lease = core.store_retrying("reserving a place", || core.slots.reserve(claim, hold)).await;
+    let lease = core
+        .store_retrying("reserving a place", || core.slots.reserve(claim, hold))
+        .await;
     let lease = lease.map_err(|error| match error {
         LimitsError::Refused(refusal) => StartError::from(Refusal::Limit(refusal)),
         error if error.is_unavailable() => {
             tracing::error!(%error, "no place could be reserved");
             Refusal::Limit(limits::Refusal::StoreDown).into()
         }
-        error => StartError::Failed { what: "reserving a place", cause: error.to_string().into() },
+        error => StartError::Failed {
+            what: "reserving a place",
+            cause: error.to_string().into(),
+        },
     })?;
     let session = Arc::new(Session::new(Birth {
         id: ticket.id,
@@ -75,7 +89,11 @@ pub(super) async fn admit(core: &Arc<Core>, new: &NewSession) -> Result<Arc<Sess
         started_at: core.wall.utc(),
         stopping: core.stop.child_token(),
     }));
-    let event = SessionEvent::Starting { session: session.id, user: session.owner, guild: session.guild };
+    let event = SessionEvent::Starting {
+        session: session.id,
+        user: session.owner,
+        guild: session.guild,
+    };
     core.events.emit(event);
     ticket.grant(&session);
     Ok(session)
@@ -89,22 +107,42 @@ pub(super) async fn open(
 ) -> Result<Opened, StartError> {
     make(&core, &session, &parts, PartKind::Channel).await?;
     retrying(&core, &session, "joining the call", || session.line.open(&*parts)).await?;
-    for kind in PartKind::ALL.into_iter().filter(|kind| *kind != PartKind::Channel) {
+    for kind in PartKind::ALL
+        .into_iter()
+        .filter(|kind| *kind != PartKind::Channel)
+    {
         make(&core, &session, &parts, kind).await?;
     }
-    let failed = |what| move |error| match error {
-        LimitsError::Refused(refusal) => StartError::from(Refusal::Limit(refusal)),
-        error => StartError::Failed { what, cause: error.to_string().into() },
+    let failed = |what| {
+        move |error| match error {
+            LimitsError::Refused(refusal) => StartError::from(Refusal::Limit(refusal)),
+            error => StartError::Failed {
+                what,
+                cause: error.to_string().into(),
+            },
+        }
     };
     let lease = session.lease;
     let confirming = core.store_retrying("confirming a place", || core.slots.confirm(lease));
     let lease = confirming.await.map_err(failed("confirming the place"))?;
-    let opening = Opening { claim: lease.claim, epoch: lease.epoch, at: core.wall.utc() };
-    session.in_ledger.store(true, std::sync::atomic::Ordering::Release);
-    let charged = core.store_retrying("opening a session", || core.ledger.open(opening)).await;
+    let opening = Opening {
+        claim: lease.claim,
+        epoch: lease.epoch,
+        at: core.wall.utc(),
+    };
+    session
+        .in_ledger
+        .store(true, std::sync::atomic::Ordering::Release);
+    let charged = core
+        .store_retrying("opening a session", || core.ledger.open(opening))
+        .await;
     let charged = charged.map_err(failed("opening the session in the ledger"))?;
     let work = parts.work(&session);
-    Ok(Opened { charged, good_for: lease.good_for, work })
+    Ok(Opened {
+        charged,
+        good_for: lease.good_for,
+        work,
+    })
 }
 
 async fn make(
@@ -134,7 +172,12 @@ pub(super) async fn put(core: &Arc<Core>, session: &Arc<Session>, kind: PartKind
         let work = Arc::new(cleanup::PartWork { part: late, cause });
         let step = kind.step();
         let told = |attempt, cause| {
-            core.events.emit(SessionEvent::CleanupError { session: session.id, step, attempt, cause });
+            core.events.emit(SessionEvent::CleanupError {
+                session: session.id,
+                step,
+                attempt,
+                cause,
+            });
         };
         run_step(core.steps(), step, core.config.steps.of(step), work, told).await;
     }
@@ -157,7 +200,11 @@ where
             Ok(value) => return Ok(value),
             Err(error) => {
                 let cause: Arc<str> = error.report().into();
-                let event = SessionEvent::Fault { session: session.id, what, cause: Arc::clone(&cause) };
+                let event = SessionEvent::Fault {
+                    session: session.id,
+                    what,
+                    cause: Arc::clone(&cause),
+                };
                 core.events.emit(event);
                 if tries == TRIES {
                     return Err(StartError::Failed { what, cause });

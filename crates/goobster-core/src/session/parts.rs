@@ -28,7 +28,10 @@ impl Parts {
 
     /// The voice connection of the call; it must not be joined yet.
     #[must_use]
-    pub fn connection<C: VoiceConnection>(mut self, make: impl Fn() -> Arc<C> + Send + Sync + 'static) -> Self {
+    pub fn connection<C: VoiceConnection>(
+        mut self,
+        make: impl Fn() -> Arc<C> + Send + Sync + 'static,
+    ) -> Self {
         self.connection = Some(Box::new(move || make()));
         self
     }
@@ -40,7 +43,9 @@ impl Parts {
         kind: PartKind,
         make: impl Fn(&Arc<Session>) -> Result<Arc<P>, PartError> + Send + Sync + 'static,
     ) -> Self {
-        self.makers[kind as usize] = Some(Box::new(move |session| make(session).map(|part| part as Arc<dyn Part>)));
+        self.makers[kind as usize] = Some(Box::new(move |session| {
+            make(session).map(|part| part as Arc<dyn Part>)
+        }));
         self
     }
 
@@ -64,7 +69,10 @@ impl Parts {
 
 impl SessionParts for Parts {
     fn connection(&self) -> Arc<dyn VoiceConnection> {
-        self.connection.as_ref().map_or_else(|| Arc::new(NoConnection) as Arc<dyn VoiceConnection>, |make| make())
+        self.connection.as_ref().map_or_else(
+            || Arc::new(NoConnection) as Arc<dyn VoiceConnection>,
+            |make| make(),
+        )
     }
 
     fn make<'a>(
@@ -72,14 +80,23 @@ impl SessionParts for Parts {
         kind: PartKind,
         session: &'a Arc<Session>,
     ) -> PortFuture<'a, Result<Option<Arc<dyn Part>>, PartError>> {
-        Box::pin(async move { self.makers[kind as usize].as_ref().map(|make| make(session)).transpose() })
+        Box::pin(async move {
+            self.makers[kind as usize]
+                .as_ref()
+                .map(|make| make(session))
+                .transpose()
+        })
     }
 
     fn work(&self, session: &Arc<Session>) -> Option<PortFuture<'static, Result<(), PartError>>> {
         self.work.as_ref().map(|work| work(session))
     }
 
-    fn notify<'a>(&'a self, session: &'a Arc<Session>, notice: Notice) -> PortFuture<'a, Result<(), PartError>> {
+    fn notify<'a>(
+        &'a self,
+        session: &'a Arc<Session>,
+        notice: Notice,
+    ) -> PortFuture<'a, Result<(), PartError>> {
         if let Some(notify) = &self.notify {
             notify(session, notice);
         }

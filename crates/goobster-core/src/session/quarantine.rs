@@ -20,7 +20,10 @@ pub struct Stuck {
 impl Stuck {
     /// Work that ends when `done` does; everything that `done` owns (a permit, a buffer's lease) is held until then.
     pub fn new(what: impl Into<String>, done: impl Future<Output = ()> + Send + 'static) -> Self {
-        Self { what: what.into(), done: Box::pin(done) }
+        Self {
+            what: what.into(),
+            done: Box::pin(done),
+        }
     }
 
     /// A task that does not end although it was aborted.
@@ -33,7 +36,9 @@ impl Stuck {
 
 impl fmt::Debug for Stuck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stuck").field("what", &self.what).finish_non_exhaustive()
+        f.debug_struct("Stuck")
+            .field("what", &self.what)
+            .finish_non_exhaustive()
     }
 }
 
@@ -57,7 +62,11 @@ struct Held {
 impl Quarantine {
     /// An empty quarantine in which `bound` pieces close the door.
     pub fn new(bound: usize) -> Self {
-        Self { bound, held: Mutex::default(), watchers: TaskTracker::new() }
+        Self {
+            bound,
+            held: Mutex::default(),
+            watchers: TaskTracker::new(),
+        }
     }
 
     /// Takes stuck work in and holds it until it ends.
@@ -73,7 +82,10 @@ impl Quarantine {
             number
         };
         // The guard, not the end of the future: work that panics leaves the quarantine as well.
-        let leave = Leave { quarantine: Arc::clone(self), number };
+        let leave = Leave {
+            quarantine: Arc::clone(self),
+            number,
+        };
         self.watchers.spawn(async move {
             let _leave = leave;
             done.await;

@@ -74,7 +74,13 @@ impl Registry {
         }
         let off = CancellationToken::new();
         state.starting.insert(admitted.user, (id, off.clone()));
-        Ok(Ticket { registry: self, admitted, id, off, granted: false })
+        Ok(Ticket {
+            registry: self,
+            admitted,
+            id,
+            off,
+            granted: false,
+        })
     }
 
     pub(super) fn get(&self, id: SessionId) -> Option<Arc<Session>> {
@@ -85,7 +91,9 @@ impl Registry {
     pub(super) fn of_user(&self, user: UserId) -> Vec<Arc<Session>> {
         let state = lock(&self.state);
         let ids = state.by_user.get(&user).map_or(&[][..], Vec::as_slice);
-        ids.iter().filter_map(|id| state.sessions.get(id).cloned()).collect()
+        ids.iter()
+            .filter_map(|id| state.sessions.get(id).cloned())
+            .collect()
     }
 
     /// Every session, oldest first.
@@ -111,7 +119,11 @@ impl Registry {
 
     pub(super) fn calls(&self) -> Vec<CallInfo> {
         let state = lock(&self.state);
-        let mut calls: Vec<_> = state.calls.iter().map(|(&guild, call)| call.info(guild)).collect();
+        let mut calls: Vec<_> = state
+            .calls
+            .iter()
+            .map(|(&guild, call)| call.info(guild))
+            .collect();
         calls.sort_unstable_by_key(|call| call.guild);
         calls
     }
@@ -123,7 +135,9 @@ impl Registry {
             return Role::Stranger;
         }
         let own = state.by_user.get(&user).into_iter().flatten();
-        let own = own.filter_map(|id| state.sessions.get(id)).find(|s| s.guild == guild && s.phase().is_live());
+        let own = own
+            .filter_map(|id| state.sessions.get(id))
+            .find(|s| s.guild == guild && s.phase().is_live());
         if let Some(session) = own.cloned() {
             return Role::Owner(session);
         }
@@ -185,7 +199,9 @@ impl Ticket<'_> {
                 return Ok(Door::AfterSession(Arc::clone(session)));
             }
             if session.guild == *guild {
-                return Err(Refusal::AlreadyInSession { channel: session.voice.name.clone() });
+                return Err(Refusal::AlreadyInSession {
+                    channel: session.voice.name.clone(),
+                });
             }
         }
         match state.calls.join(*guild, voice, self.id)? {
@@ -216,7 +232,11 @@ impl Drop for Ticket<'_> {
             return;
         }
         let mut state = lock(&self.registry.state);
-        if state.starting.get(&self.admitted.user).is_some_and(|(id, _)| *id == self.id) {
+        if state
+            .starting
+            .get(&self.admitted.user)
+            .is_some_and(|(id, _)| *id == self.id)
+        {
             state.starting.remove(&self.admitted.user);
         }
         // A call that was made for this request has no connection yet, so that there is nothing to destroy.

@@ -25,8 +25,13 @@ pub enum PartKind {
 
 impl PartKind {
     /// Every kind, in the order in which a start makes them: the channel first, so that the user sees what happens.
-    pub const ALL: [Self; 5] =
-        [Self::Channel, Self::Pipeline, Self::Recognition, Self::Speech, Self::Listeners];
+    pub const ALL: [Self; 5] = [
+        Self::Channel,
+        Self::Pipeline,
+        Self::Recognition,
+        Self::Speech,
+        Self::Listeners,
+    ];
 
     /// The cleanup step that ends this part.
     pub const fn step(self) -> Step {
@@ -97,12 +102,18 @@ pub struct PartError {
 impl PartError {
     /// An error in words: what was being done and what happened.
     pub fn new(what: impl Into<String>) -> Self {
-        Self { what: what.into(), cause: None }
+        Self {
+            what: what.into(),
+            cause: None,
+        }
     }
 
     /// The same with the library's own error.
     pub fn caused(what: impl Into<String>, cause: impl Into<Cause>) -> Self {
-        Self { what: what.into(), cause: Some(cause.into()) }
+        Self {
+            what: what.into(),
+            cause: Some(cause.into()),
+        }
     }
 
     /// The error and its causes on one line, at most 400 characters.
@@ -173,11 +184,19 @@ impl std::fmt::Display for Notice {
         use crate::limits::Millis;
         match self {
             Self::IdleSoon(left) => {
-                write!(f, "Nobody has spoken for a while: the session ends in {}.", Millis::from(*left))
+                write!(
+                    f,
+                    "Nobody has spoken for a while: the session ends in {}.",
+                    Millis::from(*left)
+                )
             }
             Self::LimitSoon(left) => write!(f, "You have {} of voice time left.", Millis::from(*left)),
             Self::Recovering(what) => {
-                write!(f, "Something went wrong with {}. One moment, I am setting it up again.", what.words())
+                write!(
+                    f,
+                    "Something went wrong with {}. One moment, I am setting it up again.",
+                    what.words()
+                )
             }
             Self::Recovered(what) => write!(f, "I am back: {} works again.", what.words()),
         }
@@ -214,7 +233,11 @@ pub trait SessionParts: Send + Sync + 'static {
     ///
     /// # Errors
     /// Why they could not be told.
-    fn notify<'a>(&'a self, session: &'a Arc<Session>, notice: Notice) -> PortFuture<'a, Result<(), PartError>> {
+    fn notify<'a>(
+        &'a self,
+        session: &'a Arc<Session>,
+        notice: Notice,
+    ) -> PortFuture<'a, Result<(), PartError>> {
         let _ = (session, notice);
         Box::pin(async { Ok(()) })
     }

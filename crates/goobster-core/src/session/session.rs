@@ -116,7 +116,19 @@ pub(super) struct Birth {
 
 impl Session {
     pub(super) fn new(birth: Birth) -> Self {
-        let Birth { id, owner, guild, voice, text, audio, lease, line, now, started_at, stopping } = birth;
+        let Birth {
+            id,
+            owner,
+            guild,
+            voice,
+            text,
+            audio,
+            lease,
+            line,
+            now,
+            started_at,
+            stopping,
+        } = birth;
         Self {
             activity: Activity::new(now),
             id,
@@ -127,7 +139,11 @@ impl Session {
             audio,
             lease,
             started_at,
-            view: Mutex::new(View { phase: Phase::Reserved, active_since: None, closing_since: None }),
+            view: Mutex::new(View {
+                phase: Phase::Reserved,
+                active_since: None,
+                closing_since: None,
+            }),
             inbox: Mutex::default(),
             bell: Notify::new(),
             line,

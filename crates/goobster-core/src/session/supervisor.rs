@@ -41,19 +41,35 @@ type Answer = oneshot::Sender<Result<Arc<Session>, StartError>>;
 pub(super) async fn live(core: Arc<Core>, new: NewSession, answer: Answer) {
     match opening::admit(&core, &new).await {
         Ok(session) => {
-            let guard = Guard { core: Arc::clone(&core), session: Arc::clone(&session), armed: true };
+            let guard = Guard {
+                core: Arc::clone(&core),
+                session: Arc::clone(&session),
+                armed: true,
+            };
             let machine = Machine::new(core.clock.now(), &core.config, &core.limits, session.lease);
             let parts = new.parts;
             let errands = Errands::default();
             let failure = None;
-            let supervisor =
-                Supervisor { core, session, parts, machine, errands, answer: Some(answer), failure, work: None };
+            let supervisor = Supervisor {
+                core,
+                session,
+                parts,
+                machine,
+                errands,
+                answer: Some(answer),
+                failure,
+                work: None,
+            };
             supervisor.run(guard).await;
         }
         Err(error) => {
             if let StartError::Refused(refusal) = &error {
                 let (user, guild) = (new.admitted.user, new.admitted.guild);
-                core.events.emit(SessionEvent::Refused { user, guild, refusal: refusal.clone() });
+                core.events.emit(SessionEvent::Refused {
+                    user,
+                    guild,
+                    refusal: refusal.clone(),
+                });
             }
             let _ = answer.send(Err(error));
         }
@@ -101,7 +117,13 @@ impl Supervisor {
     }
 
     async fn tear_down(self, reason: CloseReason, mut guard: Guard) {
-        let Self { core, session, mut machine, mut errands, .. } = self;
+        let Self {
+            core,
+            session,
+            mut machine,
+            mut errands,
+            ..
+        } = self;
         let demise = Demise {
             reason,
             began: core.clock.now(),
@@ -129,7 +151,11 @@ impl Supervisor {
             return;
         }
         let (session, cause) = (self.session.id, Arc::clone(cause));
-        self.core.events.emit(SessionEvent::Fault { session, what: what.words(), cause });
+        self.core.events.emit(SessionEvent::Fault {
+            session,
+            what: what.words(),
+            cause,
+        });
         self.apply(Event::Fault(what));
     }
 
@@ -147,15 +173,23 @@ impl Supervisor {
         let session = self.session.id;
         match effect {
             Effect::Open => {
-                let opening =
-                    opening::open(Arc::clone(&self.core), Arc::clone(&self.session), Arc::clone(&self.parts));
+                let opening = opening::open(
+                    Arc::clone(&self.core),
+                    Arc::clone(&self.session),
+                    Arc::clone(&self.parts),
+                );
                 let errand = async move { Outcome::Opened(opening.await) };
                 self.errands.spawn(&self.core.tasks, Kind::Opening, errand);
             }
             Effect::Run => {
-                self.core.events.emit(SessionEvent::Active { session, user: self.session.owner });
+                self.core.events.emit(SessionEvent::Active {
+                    session,
+                    user: self.session.owner,
+                });
                 if let Some(work) = self.work.take() {
-                    self.errands.spawn(&self.core.tasks, Kind::Working, async { Outcome::Worked(work.await) });
+                    self.errands.spawn(&self.core.tasks, Kind::Working, async {
+                        Outcome::Worked(work.await)
+                    });
                 }
                 if let Some(answer) = self.answer.take() {
                     let _ = answer.send(Ok(Arc::clone(&self.session)));
@@ -164,8 +198,9 @@ impl Supervisor {
             Effect::Charge(charge) => self.charge(charge),
             Effect::Renew => {
                 let (core, lease) = (Arc::clone(&self.core), self.session.lease);
-                let errand =
-                    async move { Outcome::Renewed(core.store("renewing a place", core.slots.renew(lease)).await) };
+                let errand = async move {
+                    Outcome::Renewed(core.store("renewing a place", core.slots.renew(lease)).await)
+                };
                 self.errands.spawn(&self.core.tasks, Kind::Renewing, errand);
             }
             Effect::WarnIdle { left } => {
@@ -173,14 +208,18 @@ impl Supervisor {
                 self.tell(Notice::IdleSoon(left));
             }
             Effect::WarnLimit { left } => {
-                self.core.events.emit(SessionEvent::LimitWarning { session, left });
+                self.core
+                    .events
+                    .emit(SessionEvent::LimitWarning { session, left });
                 self.tell(Notice::LimitSoon(left));
             }
             Effect::Reset(what) => self.reset(what),
             Effect::TearDown(reason) => {
                 match reason {
                     CloseReason::IdleTimeout => self.core.events.emit(SessionEvent::TimedOut { session }),
-                    CloseReason::LimitReached => self.core.events.emit(SessionEvent::LimitReached { session }),
+                    CloseReason::LimitReached => {
+                        self.core.events.emit(SessionEvent::LimitReached { session })
+                    }
                     _ => {}
                 }
                 self.core.events.emit(SessionEvent::Closing { session, reason });
@@ -191,8 +230,10 @@ impl Supervisor {
 
     fn charge(&mut self, charge: Charge) {
         let core = Arc::clone(&self.core);
-        let errand = async move { Outcome::Charged(core.store("charging", core.ledger.charge(charge)).await) };
-        self.errands.spawn(&self.core.tasks, Kind::Charging(charge.seq), errand);
+        let errand =
+            async move { Outcome::Charged(core.store("charging", core.ledger.charge(charge)).await) };
+        self.errands
+            .spawn(&self.core.tasks, Kind::Charging(charge.seq), errand);
     }
 
     fn tell(&mut self, notice: Notice) {
@@ -204,7 +245,9 @@ impl Supervisor {
         let errand = async move {
             match tokio::time::timeout(NOTICE_TIME, parts.notify(&session, notice)).await {
                 Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::warn!(session = %session.id, %notice, error = error.report(), "not told"),
+                Ok(Err(error)) => {
+                    tracing::warn!(session = %session.id, %notice, error = error.report(), "not told")
+                }
                 Err(_) => tracing::warn!(session = %session.id, %notice, "not told in time"),
             }
             Outcome::Told
@@ -215,38 +258,55 @@ impl Supervisor {
     /// Replaces a part inside the living session, or starts its work again.
     fn reset(&mut self, what: Replaceable) {
         self.tell(Notice::Recovering(what));
-        let (core, session, parts) =
-            (Arc::clone(&self.core), Arc::clone(&self.session), Arc::clone(&self.parts));
+        let (core, session, parts) = (
+            Arc::clone(&self.core),
+            Arc::clone(&self.session),
+            Arc::clone(&self.parts),
+        );
         if let Some(kind) = what.part() {
             let errand = async move {
                 if let Some(part) = session.part(kind) {
                     let step = kind.step();
-                    let work = Arc::new(cleanup::PartWork { part, cause: StopCause::Reset });
+                    let work = Arc::new(cleanup::PartWork {
+                        part,
+                        cause: StopCause::Reset,
+                    });
                     let told = |attempt, cause| {
                         let session = session.id;
-                        core.events.emit(SessionEvent::CleanupError { session, step, attempt, cause });
+                        core.events.emit(SessionEvent::CleanupError {
+                            session,
+                            step,
+                            attempt,
+                            cause,
+                        });
                     };
                     run_step(core.steps(), step, core.config.steps.of(step), work, told).await;
                 }
                 let within = core.config.start_timeout;
-                Outcome::Reset(match tokio::time::timeout(within, parts.make(kind, &session)).await {
-                    Ok(Ok(part)) => {
-                        if let Some(part) = part {
-                            opening::put(&core, &session, kind, part).await;
+                Outcome::Reset(
+                    match tokio::time::timeout(within, parts.make(kind, &session)).await {
+                        Ok(Ok(part)) => {
+                            if let Some(part) = part {
+                                opening::put(&core, &session, kind, part).await;
+                            }
+                            Ok(())
                         }
-                        Ok(())
-                    }
-                    Ok(Err(error)) => Err(error),
-                    Err(_) => Err(PartError::new(format!("it could not be made within {within:?}"))),
-                })
+                        Ok(Err(error)) => Err(error),
+                        Err(_) => Err(PartError::new(format!("it could not be made within {within:?}"))),
+                    },
+                )
             };
-            self.errands.spawn(&self.core.tasks, Kind::Resetting(what), errand);
+            self.errands
+                .spawn(&self.core.tasks, Kind::Resetting(what), errand);
         } else {
             let errand = async move {
                 let Some(work) = parts.work(&session) else {
                     return Outcome::Worked(Ok(()));
                 };
-                core.events.emit(SessionEvent::Reset { session: session.id, what });
+                core.events.emit(SessionEvent::Reset {
+                    session: session.id,
+                    what,
+                });
                 Outcome::Worked(work.await)
             };
             self.errands.spawn(&self.core.tasks, Kind::Working, errand);
@@ -285,7 +345,12 @@ impl Supervisor {
                 }
                 self.apply(Event::Charged(charged));
             }
-            Err(error) => self.store_failed(&error, Event::ChargeFailed { at: self.core.wall.utc() }),
+            Err(error) => self.store_failed(
+                &error,
+                Event::ChargeFailed {
+                    at: self.core.wall.utc(),
+                },
+            ),
         }
     }
 
@@ -303,7 +368,10 @@ impl Supervisor {
         let Kind::Resetting(what) = kind else { return };
         match result {
             Ok(()) => {
-                self.core.events.emit(SessionEvent::Reset { session: self.session.id, what });
+                self.core.events.emit(SessionEvent::Reset {
+                    session: self.session.id,
+                    what,
+                });
                 self.tell(Notice::Recovered(what));
             }
             Err(error) => self.fault(what, &error.into()),
@@ -315,10 +383,15 @@ impl Supervisor {
         match kind {
             Kind::Opening => {
                 let cause = words.into();
-                self.failure = Some(StartError::Failed { what: "opening its parts", cause });
+                self.failure = Some(StartError::Failed {
+                    what: "opening its parts",
+                    cause,
+                });
                 self.apply(Event::OpenFailed);
             }
-            Kind::Charging(_) => self.apply(Event::ChargeFailed { at: self.core.wall.utc() }),
+            Kind::Charging(_) => self.apply(Event::ChargeFailed {
+                at: self.core.wall.utc(),
+            }),
             Kind::Renewing => self.apply(Event::RenewFailed),
             Kind::Working => self.fault(Replaceable::Work, &format!("it panicked: {words}").into()),
             Kind::Resetting(_) => self.was_reset(kind, Err(format!("it panicked: {words}"))),
@@ -352,7 +425,9 @@ impl Drop for Guard {
             tasks.spawn_on(
                 async move {
                     let now = core.clock.now();
-                    let active = session.active_since().map_or(Duration::ZERO, |since| now.since(since));
+                    let active = session
+                        .active_since()
+                        .map_or(Duration::ZERO, |since| now.since(since));
                     let demise = Demise {
                         reason: CloseReason::Faulted,
                         began: now,

@@ -49,17 +49,32 @@ pub(super) fn describe() {
     use metrics::{describe_counter as counter, describe_gauge as gauge, describe_histogram as histogram};
     counter!(names::STARTED, "Sessions that were given a place");
     counter!(names::CLOSED, "Sessions that are gone, by reason");
-    counter!(names::REFUSED, "Requests for a session that were refused, by reason");
+    counter!(
+        names::REFUSED,
+        "Requests for a session that were refused, by reason"
+    );
     gauge!(names::HELD, "Sessions that hold a place");
     counter!(names::FAULTS, "Faults inside sessions, by what failed");
     counter!(names::RESETS, "Parts replaced inside running sessions, by part");
     histogram!(names::DURATION, "How long sessions were active, in seconds");
-    histogram!(names::MEMORY, "The most memory a session was seen to hold, in bytes");
+    histogram!(
+        names::MEMORY,
+        "The most memory a session was seen to hold, in bytes"
+    );
     histogram!(names::CLEANUP, "How long cleanups took, in seconds");
-    counter!(names::CLEANUP_ERRORS, "Attempts at cleanup steps that failed, by step");
-    counter!(names::CLEANUP_FORCED, "Cleanup steps that did not succeed in order, by step and end");
+    counter!(
+        names::CLEANUP_ERRORS,
+        "Attempts at cleanup steps that failed, by step"
+    );
+    counter!(
+        names::CLEANUP_FORCED,
+        "Cleanup steps that did not succeed in order, by step and end"
+    );
     counter!(names::CHARGED, "Voice time charged, in seconds");
-    counter!(names::CHARGE_LOST, "Voice time the ledger did not take, in milliseconds");
+    counter!(
+        names::CHARGE_LOST,
+        "Voice time the ledger did not take, in milliseconds"
+    );
     gauge!(names::QUARANTINE, "Pieces of work that cannot be stopped");
     counter!(names::MISSED, "Events that slow listeners missed");
     counter!(names::VIOLATIONS, "Broken invariants, by name");
@@ -111,7 +126,12 @@ pub(super) fn record(event: &SessionEvent) {
         SessionEvent::Closing { session, reason } => {
             tracing::info!(%session, reason = reason.label(), "session closing");
         }
-        SessionEvent::CleanupError { session, step, attempt, cause } => {
+        SessionEvent::CleanupError {
+            session,
+            step,
+            attempt,
+            cause,
+        } => {
             counter!(names::CLEANUP_ERRORS, "step" => step.label()).increment(1);
             tracing::error!(%session, %step, attempt, %cause, "cleanup step failed");
         }
@@ -119,15 +139,31 @@ pub(super) fn record(event: &SessionEvent) {
             counter!(names::CHARGE_LOST).increment(amount.get());
             tracing::error!(%session, %amount, "the ledger did not take the last voice time of a session");
         }
-        SessionEvent::Cleaned { session, took, steps, forced } => {
+        SessionEvent::Cleaned {
+            session,
+            took,
+            steps,
+            forced,
+        } => {
             histogram!(names::CLEANUP).record(took.as_secs_f64());
             for report in steps.iter().filter(|report| report.end != StepEnd::Done) {
-                let end = if report.end == StepEnd::Forced { "forced" } else { "abandoned" };
+                let end = if report.end == StepEnd::Forced {
+                    "forced"
+                } else {
+                    "abandoned"
+                };
                 counter!(names::CLEANUP_FORCED, "step" => report.step.label(), "end" => end).increment(1);
             }
             tracing::info!(%session, ?took, steps = steps.len(), forced, "session cleaned up");
         }
-        SessionEvent::Closed { session, user, reason, active, charged, memory_bytes } => {
+        SessionEvent::Closed {
+            session,
+            user,
+            reason,
+            active,
+            charged,
+            memory_bytes,
+        } => {
             counter!(names::CLOSED, "reason" => reason.label()).increment(1);
             gauge!(names::HELD).decrement(1.0);
             histogram!(names::DURATION).record(active.as_duration().as_secs_f64());

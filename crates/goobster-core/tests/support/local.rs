@@ -10,7 +10,7 @@ use goobster_core::session::Epoch;
 use goobster_core::time::{Moment, UtcMillis};
 
 /// Places and ledger in memory.
-pub struct Local {
+pub(crate) struct Local {
     books: Books,
     slots: Mutex<SlotBook>,
     origin: tokio::time::Instant,
@@ -18,7 +18,7 @@ pub struct Local {
 
 impl Local {
     /// Nothing is held, nothing was used.
-    pub fn new(limits: &LimitsConfig) -> Self {
+    pub(crate) fn new(limits: &LimitsConfig) -> Self {
         Self {
             books: Books::new(limits),
             slots: Mutex::new(SlotBook::new(limits, Epoch::new(1), None)),
@@ -28,7 +28,10 @@ impl Local {
 
     fn slots<T>(&self, act: impl FnOnce(&mut SlotBook, Moment) -> T) -> T {
         let now = Moment::ZERO.after(self.origin.elapsed());
-        act(&mut self.slots.lock().unwrap_or_else(PoisonError::into_inner), now)
+        act(
+            &mut self.slots.lock().unwrap_or_else(PoisonError::into_inner),
+            now,
+        )
     }
 }
 
@@ -85,6 +88,9 @@ impl Ledger for Local {
 
     fn sweep(&self, now: UtcMillis) -> PortFuture<'_, Result<Swept, LimitsError>> {
         let (users, records) = self.books.sweep(now);
-        ready(Ok(Swept { users: users.len(), records: records.len() }))
+        ready(Ok(Swept {
+            users: users.len(),
+            records: records.len(),
+        }))
     }
 }

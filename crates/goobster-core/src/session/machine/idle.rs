@@ -28,7 +28,14 @@ pub(super) struct IdleWatch {
 
 impl IdleWatch {
     pub(super) fn new(now: Moment, timeout: Duration, warning: Duration, interval: Duration) -> Self {
-        Self { timeout, warning, interval, looked: now, heard: now, warned: false }
+        Self {
+            timeout,
+            warning,
+            interval,
+            looked: now,
+            heard: now,
+            warned: false,
+        }
     }
 
     /// The session becomes active: the quiet before that does not count.
@@ -58,7 +65,11 @@ impl IdleWatch {
     /// When to look again: at the next warning or timeout if nobody speaks, and at least once an interval.
     pub(super) fn wake(&self) -> Moment {
         let end = self.heard.after(self.timeout);
-        let due = if self.warned { end } else { end.before(self.warning) };
+        let due = if self.warned {
+            end
+        } else {
+            end.before(self.warning)
+        };
         due.min(self.looked.after(self.interval))
     }
 }

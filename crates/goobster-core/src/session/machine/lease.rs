@@ -17,7 +17,11 @@ impl LeaseWatch {
     const RETRY: Duration = Duration::from_secs(1);
 
     pub(super) fn new(now: Moment, good_for: Option<Duration>) -> Self {
-        let mut watch = Self { good_for, renewed: now, next: Moment::NEVER };
+        let mut watch = Self {
+            good_for,
+            renewed: now,
+            next: Moment::NEVER,
+        };
         watch.renewed(now, good_for);
         watch
     }
@@ -50,7 +54,8 @@ impl LeaseWatch {
 
     /// When to look again.
     pub(super) fn wake(&self) -> Moment {
-        self.good_for.map_or(Moment::NEVER, |span| self.next.min(self.renewed.after(span)))
+        self.good_for
+            .map_or(Moment::NEVER, |span| self.next.min(self.renewed.after(span)))
     }
 }
 

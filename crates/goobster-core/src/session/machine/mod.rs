@@ -161,7 +161,12 @@ impl Machine {
             start_by: now.after(config.start_timeout),
             active: None,
             closing_since: None,
-            idle: IdleWatch::new(now, config.session_timeout, config.idle_warning, config.monitor_interval),
+            idle: IdleWatch::new(
+                now,
+                config.session_timeout,
+                config.idle_warning,
+                config.monitor_interval,
+            ),
             lease: LeaseWatch::new(now, lease.good_for),
             meter: None,
             sent: None,
@@ -259,7 +264,9 @@ impl Machine {
     fn heed(&mut self, notice: Option<MeterNotice>, effects: &mut Vec<Effect>) {
         match notice {
             Some(MeterNotice::Warn { left }) => {
-                effects.push(Effect::WarnLimit { left: left.as_duration() });
+                effects.push(Effect::WarnLimit {
+                    left: left.as_duration(),
+                });
             }
             Some(MeterNotice::LimitReached { .. }) => self.close(CloseReason::LimitReached, effects),
             None => {}
@@ -267,7 +274,11 @@ impl Machine {
     }
 
     fn fault(&mut self, now: Moment, what: Replaceable, effects: &mut Vec<Effect>) {
-        while self.resets.front().is_some_and(|&reset| now.since(reset) > self.reset_window) {
+        while self
+            .resets
+            .front()
+            .is_some_and(|&reset| now.since(reset) > self.reset_window)
+        {
             self.resets.pop_front();
         }
         if self.resets.len() < self.max_resets {
@@ -291,7 +302,10 @@ impl Machine {
     /// What is left to charge, once the session closes; `None` before, and when it never was active.
     pub fn unsettled(&self) -> Option<Unsettled> {
         match (&self.meter, self.active) {
-            (Some(meter), Some((_, Some(until)))) => Some(Unsettled { meter: meter.clone(), until }),
+            (Some(meter), Some((_, Some(until)))) => Some(Unsettled {
+                meter: meter.clone(),
+                until,
+            }),
             _ => None,
         }
     }

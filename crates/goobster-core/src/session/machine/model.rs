@@ -13,9 +13,16 @@ use crate::limits::{Books, Closing, Opening, SlotClaim};
 use crate::session::{Epoch, SessionId};
 
 const BEGAN: i64 = 1_800_000_000_000;
-const CLAIM: SlotClaim =
-    SlotClaim { session: SessionId::new(1), user: UserId::new(2), guild: GuildId::new(3) };
-const LEASE: SlotLease = SlotLease { claim: CLAIM, epoch: Epoch::new(1), good_for: None };
+const CLAIM: SlotClaim = SlotClaim {
+    session: SessionId::new(1),
+    user: UserId::new(2),
+    guild: GuildId::new(3),
+};
+const LEASE: SlotLease = SlotLease {
+    claim: CLAIM,
+    epoch: Epoch::new(1),
+    good_for: None,
+};
 
 fn limits() -> LimitsConfig {
     LimitsConfig {
@@ -102,7 +109,10 @@ impl Life {
         let before = self.machine.phase();
         let effects = self.machine.step(self.now, event);
         let after = self.machine.phase();
-        assert!(rank(after) >= rank(before), "{before:?} went back to {after:?} by {event:?}");
+        assert!(
+            rank(after) >= rank(before),
+            "{before:?} went back to {after:?} by {event:?}"
+        );
         if let (Phase::Closing(reason) | Phase::Closed(reason), Phase::Closed(still)) = (before, after) {
             assert_eq!(reason, still, "a reason never changes");
         }
@@ -120,11 +130,19 @@ impl Life {
                     self.told = self.told.saturating_add(charge.delta);
                 }
                 let at = self.at();
-                self.feed(if self.answers { Event::Charged(charged) } else { Event::ChargeFailed { at } });
+                self.feed(if self.answers {
+                    Event::Charged(charged)
+                } else {
+                    Event::ChargeFailed { at }
+                });
             }
             Effect::WarnIdle { left } => {
                 assert!(left <= Duration::from_mins(1));
-                assert_ne!(self.warned_idle.replace(self.heard), Some(self.heard), "warned twice for one quiet");
+                assert_ne!(
+                    self.warned_idle.replace(self.heard),
+                    Some(self.heard),
+                    "warned twice for one quiet"
+                );
             }
             Effect::WarnLimit { left } => assert!(left <= limits().warn_before.as_duration()),
             Effect::TearDown(reason) => {
@@ -143,7 +161,9 @@ impl Life {
 
     /// What the cleanup does with the last charges.
     fn settle(&mut self, reason: CloseReason) {
-        let Some(Unsettled { mut meter, until }) = self.machine.unsettled() else { return };
+        let Some(Unsettled { mut meter, until }) = self.machine.unsettled() else {
+            return;
+        };
         let at = self.at();
         while meter.has_uncharged(until) {
             let charge = meter.charge(until, at);
@@ -153,7 +173,12 @@ impl Life {
             }
             meter.answered(&charged);
         }
-        let closing = Closing { claim: CLAIM, epoch: LEASE.epoch, at, reason };
+        let closing = Closing {
+            claim: CLAIM,
+            epoch: LEASE.epoch,
+            at,
+            reason,
+        };
         let closed = self.books.close(closing).unwrap();
         assert!(closed.first && !self.closed_in_books, "one close record");
         self.closed_in_books = true;
@@ -171,7 +196,10 @@ impl Life {
             let (heard, at) = (self.heard, self.at());
             self.feed(Event::Wake { heard, at });
             wakes += 1;
-            assert!(wakes <= millis / 500 + 60, "{wakes} wakes in {millis} ms: it spins");
+            assert!(
+                wakes <= millis / 500 + 60,
+                "{wakes} wakes in {millis} ms: it spins"
+            );
         }
         self.now = end;
     }
@@ -216,7 +244,11 @@ impl StateMachineTest for MachineKeepsItsPromises {
             Move::Opened => {
                 if life.machine.phase() == Phase::Connecting {
                     let at = life.at();
-                    if let Ok(charged) = life.books.open(Opening { claim: CLAIM, epoch: LEASE.epoch, at }) {
+                    if let Ok(charged) = life.books.open(Opening {
+                        claim: CLAIM,
+                        epoch: LEASE.epoch,
+                        at,
+                    }) {
                         life.heard = life.now;
                         life.feed(Event::Opened(charged));
                     }
@@ -250,7 +282,11 @@ impl StateMachineTest for MachineKeepsItsPromises {
     fn check_invariants(life: &Life, _: &Anything) {
         let phase = life.machine.phase();
         let ended = !phase.is_live();
-        assert_eq!(life.tear_downs, usize::from(ended), "torn down exactly once: {phase:?}");
+        assert_eq!(
+            life.tear_downs,
+            usize::from(ended),
+            "torn down exactly once: {phase:?}"
+        );
         assert_eq!(life.forgotten, usize::from(matches!(phase, Phase::Closed(_))));
         let active = life.machine.active_for(life.now);
         if phase == Phase::Active && life.answers && life.machine.sent().is_none() {
@@ -260,11 +296,19 @@ impl StateMachineTest for MachineKeepsItsPromises {
         }
         assert!(life.told <= active, "never charged more than was used");
         if phase == Phase::Active {
-            let quiet = life.now.since(life.heard.max(life.machine.active_since().unwrap()));
-            assert!(quiet < Duration::from_mins(5), "quiet for {quiet:?} and still there");
+            let quiet = life
+                .now
+                .since(life.heard.max(life.machine.active_since().unwrap()));
+            assert!(
+                quiet < Duration::from_mins(5),
+                "quiet for {quiet:?} and still there"
+            );
         }
         if matches!(phase, Phase::Reserved | Phase::Connecting) {
-            assert!(life.now < Moment::ZERO.after(SessionConfig::default().start_timeout), "{phase:?} for ever");
+            assert!(
+                life.now < Moment::ZERO.after(SessionConfig::default().start_timeout),
+                "{phase:?} for ever"
+            );
         }
         // Three resets a window; a life of this length sees few windows.
         assert!(life.resets <= 3 + 3 * (life.now.as_millis() / 600_000) as usize);

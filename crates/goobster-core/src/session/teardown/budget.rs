@@ -30,7 +30,9 @@ impl StepBudgets {
 
     /// What all of them take at most.
     pub fn total(&self) -> Duration {
-        self.0.iter().fold(Duration::ZERO, |sum, &budget| sum.saturating_add(budget))
+        self.0
+            .iter()
+            .fold(Duration::ZERO, |sum, &budget| sum.saturating_add(budget))
     }
 }
 
@@ -69,7 +71,13 @@ impl Attempts {
     /// A step that begins at `now` and has `budget`.
     pub fn new(now: Moment, budget: Duration) -> Self {
         let end = now.after(budget);
-        Self { force_at: end.before(budget / 4), end, tried: 0, backed_off: true, forced: false }
+        Self {
+            force_at: end.before(budget / 4),
+            end,
+            tried: 0,
+            backed_off: true,
+            forced: false,
+        }
     }
 
     /// What to do at `now`, when what was done before did not succeed.
@@ -85,7 +93,11 @@ impl Attempts {
             if self.backed_off {
                 self.backed_off = false;
                 self.tried += 1;
-                return Next::Try(if self.tried == Self::MOST { left } else { (left * 2 / 3).max(LEAST) });
+                return Next::Try(if self.tried == Self::MOST {
+                    left
+                } else {
+                    (left * 2 / 3).max(LEAST)
+                });
             }
         }
         let left = self.end.since(now);

@@ -1,7 +1,7 @@
 //! Taking a session down: the ordered steps, what each may take, and the decision what to try next.
 //!
 //! A step that errors, hangs or panics is tried again with back-off, then forced; whatever comes of it, the next step
-//! runs. The decisions are pure ([`Attempts`]); [`run`](run::run_step) carries them out.
+//! runs. The decisions are pure ([`Attempts`]); `run` carries them out.
 
 mod budget;
 pub(super) mod run;

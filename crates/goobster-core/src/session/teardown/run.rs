@@ -71,7 +71,12 @@ pub(in crate::session) async fn run_step(
             Next::GiveUp => break StepEnd::Abandoned,
         }
     };
-    StepReport { step, end, attempts: attempts.tried(), took: context.clock.now().since(began) }
+    StepReport {
+        step,
+        end,
+        attempts: attempts.tried(),
+        took: context.clock.now().since(began),
+    }
 }
 
 /// Waits for a task for at most `within`; then aborts it and waits for it to be gone. One that does not go is put
@@ -91,7 +96,9 @@ async fn bounded<T: Send + 'static>(
         joined = tokio::time::timeout(within.saturating_sub(limit), &mut task).await;
     }
     let Ok(joined) = joined else {
-        context.quarantine.admit(Stuck::task(format!("cleanup step '{step}'"), task.detach()));
+        context
+            .quarantine
+            .admit(Stuck::task(format!("cleanup step '{step}'"), task.detach()));
         return Err(AttemptFault::Hung(within));
     };
     match joined {
