@@ -1,6 +1,7 @@
 //! The `goobster` binary as its users run it: exit codes, what goes to stdout and what to stderr.
 //!
 //! Tests that load a model begin with `inference_`; they need what `cargo xtask setup` fetches.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // The helpers of a test are tests too.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

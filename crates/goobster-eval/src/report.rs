@@ -59,12 +59,11 @@ impl Report {
 
     fn write(&self) -> anyhow::Result<()> {
         let Some(path) = &self.file else { return Ok(()) };
-        let sections: String = self
-            .sections
-            .iter()
-            .map(|(heading, body)| format!("\n## {heading}\n\n{}\n", body.trim()))
-            .collect();
-        fs::write(path, format!("{}\n{sections}", self.head)).context(path.display().to_string())
+        let mut text = format!("{}\n", self.head);
+        for (heading, body) in &self.sections {
+            text.extend(["\n## ", heading, "\n\n", body.trim(), "\n"]);
+        }
+        fs::write(path, text).context(path.display().to_string())
     }
 }
 

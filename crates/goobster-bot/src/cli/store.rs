@@ -54,7 +54,7 @@ pub(super) fn run(args: &Store, terminal: Terminal) -> Result<(), Failure> {
 }
 
 /// Where the bot keeps its store: the user's data folder.
-pub fn default_path() -> Result<PathBuf, Failure> {
+fn default_path() -> Result<PathBuf, Failure> {
     directories::ProjectDirs::from("", "", "goobster")
         .map(|dirs| dirs.data_dir().join("goobster.redb"))
         .ok_or_else(|| {

@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::ffi::c_void;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use goobster_core::language::Language;
 use goobster_core::ports::{
@@ -20,6 +20,7 @@ use whisper_rs::{FullParams, SamplingStrategy, WhisperState};
 use super::audio_ctx;
 use super::languages::Habits;
 use super::model::{Model, language_number, whisper_code};
+use super::threads::Threads;
 use super::tokens::{Kinds, Stretch, Token, stretches};
 use super::{AudioContext, log};
 use crate::stt::gate::{self, Evidence};
@@ -29,6 +30,8 @@ use crate::stt::pool::{Engine, Stop};
 const FALLBACK_TEMPERATURES: [f32; 2] = [0.4, 0.8];
 /// A detected language replaces the expected one only when the model gives it at least this.
 const SURE_OF_LANGUAGE: f32 = 0.5;
+/// A decode that was called off is no measure of its cost, unless it had lasted this long already.
+const SLOW_EVEN_UNFINISHED: Duration = Duration::from_secs(3);
 /// Prompt tokens at most: names, not texts.
 const PROMPT_TOKENS: usize = 48;
 
@@ -36,7 +39,7 @@ const PROMPT_TOKENS: usize = 48;
 #[derive(Debug)]
 pub(super) struct WhisperEngine {
     pub(super) model: Model,
-    pub(super) threads: usize,
+    pub(super) threads: Threads,
     pub(super) audio_context: AudioContext,
     pub(super) habits: Habits,
     /// whisper-rs leaks a string for each `set_language`: parameters are made once a language and copied.
@@ -177,8 +180,15 @@ impl WhisperEngine {
             params.set_abort_callback(Some(asked_to_stop));
             params.set_abort_callback_user_data(std::ptr::from_ref(stop).cast_mut().cast());
         }
+        let threads = self.threads.choose(pass.timestamps);
+        params.set_n_threads(threads as i32);
         log::take_last_error();
+        let begun = Instant::now();
         let outcome = state.full(params, clip.padded());
+        let took = begun.elapsed();
+        if !stop.is_raised() || took > SLOW_EVEN_UNFINISHED {
+            self.threads.record(threads, frames, took);
+        }
         if stop.is_raised() {
             return Err(RecogniseError::Aborted);
         }
@@ -244,7 +254,7 @@ impl WhisperEngine {
         let context = &self.model.context;
         let start = context.token_sot();
         state
-            .decode(&[start], 0, self.threads)
+            .decode(&[start], 0, 1)
             .map_err(|error| failed("judging the sound", error))?;
         let logits = state
             .get_logits()
@@ -283,7 +293,6 @@ impl WhisperEngine {
     fn new_template(&self, language: Language) -> FullParams<'static, 'static> {
         // `best_of: 1` keeps one decoder: more would re-allocate the state's cache for good.
         let mut params = FullParams::new(SamplingStrategy::Greedy { best_of: 1 });
-        params.set_n_threads(self.threads as i32);
         let code = whisper_code(&language);
         // Never a language that the model lacks: whisper.cpp would index with -1.
         let known = language_number(&self.model.shape, language).is_some();

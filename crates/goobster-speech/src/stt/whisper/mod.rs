@@ -7,6 +7,7 @@ mod ggml_layout;
 mod languages;
 mod log;
 mod model;
+mod threads;
 mod tokens;
 
 use std::collections::HashMap;
@@ -24,6 +25,7 @@ pub use self::ggml_check::{BadModel, ModelShape, check_ggml};
 pub use self::ggml_layout::WeightType;
 use self::languages::Habits;
 pub use self::model::check_file;
+use self::threads::Threads;
 use super::pool::{DecodePool, PoolStats};
 use super::scheduler::Limits;
 
@@ -42,7 +44,7 @@ pub enum AudioContext {
 pub struct WhisperOptions {
     /// Decodes at once; each needs 20-35 MB for its state.
     pub workers: usize,
-    /// Threads a decode.
+    /// Threads a decode at most; fewer are used while something else wants the cores.
     pub threads: usize,
     /// Decodes that wait at most, finals not counted.
     pub waiting: usize,
@@ -55,17 +57,14 @@ pub struct WhisperOptions {
 }
 
 impl Default for WhisperOptions {
-    /// One thread a decode on up to two cores, else two decodes with up to four threads each.
-    ///
-    /// ggml's threads wait for each other by spinning, hundreds of times a decode. With a core for each they are
-    /// 1.7 times as fast as one; when something else wants a core (another decode, a voice), two threads took 7 s
-    /// where one took 0.6 s. One thread a core never waits.
+    /// One decode at a time with up to four threads, as many as pay (see `threads`): the caption of one speaker comes
+    /// soonest so. Cores beyond four have workers of their own.
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let workers = cores.clamp(1, 2);
+        let threads = cores.clamp(1, 4);
         Self {
-            workers,
-            threads: (cores / workers).clamp(1, 4),
+            workers: (cores / threads).clamp(1, 8),
+            threads,
             waiting: 64,
             overdue: Duration::from_mins(1),
             first_language: Language::ENGLISH,
@@ -109,7 +108,7 @@ impl WhisperRecogniser {
         };
         let engine = WhisperEngine {
             model,
-            threads: options.threads.max(1),
+            threads: Threads::up_to(options.threads),
             audio_context: options.audio_context,
             habits: Habits::new(first),
             templates: Mutex::new(HashMap::new()),
