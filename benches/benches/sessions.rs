@@ -61,14 +61,17 @@ fn new_session(number: u64) -> NewSession {
 }
 
 async fn start_many(sessions: &SessionManager) {
-    let starts: Vec<_> = (0..MANY)
-        .map(|number| {
-            let sessions = sessions.clone();
-            tokio::spawn(async move { sessions.add(new_session(number)).await.map(|_| ()) })
-        })
-        .collect();
-    for start in starts {
-        start.await.unwrap().unwrap();
+    // A few hundred at a time, as many as may ever start at once.
+    for first in (0..MANY).step_by(500) {
+        let starts: Vec<_> = (first..first + 500)
+            .map(|number| {
+                let sessions = sessions.clone();
+                tokio::spawn(async move { sessions.add(new_session(number)).await.map(|_| ()) })
+            })
+            .collect();
+        for start in starts {
+            start.await.unwrap().unwrap();
+        }
     }
 }
 

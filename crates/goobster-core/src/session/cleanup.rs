@@ -65,18 +65,7 @@ pub(super) async fn clean_up(
     ));
     errands.call_off(GRACE, &core.quarantine).await;
 
-    let mut steps = Vec::with_capacity(Step::ALL.len());
-    for step in Step::ALL {
-        if let Some(work) = work_of(session, step, StopCause::Closing(reason)) {
-            steps.push(run(core, session, step, core.config.steps.of(step), work).await);
-        }
-        if step == Step::Connection
-            && let Some(line) = core.registry.leave_call(session)
-        {
-            steps.extend(hang_up(core, session, &line, reason).await);
-        }
-    }
-
+    let mut steps = stop_parts(core, session, reason).await;
     let removal = core.config.steps.of(Step::Removal);
     let late = tokio::time::timeout(removal / 2, progress.wait_for(|settled| settled.finished))
         .await
@@ -130,6 +119,27 @@ pub(super) async fn clean_up(
         forced,
     };
     session.show(Phase::Closed(reason), now);
+    forget(core, session, closed);
+}
+
+/// Every step but the removal, in order.
+async fn stop_parts(core: &Arc<Core>, session: &Session, reason: CloseReason) -> Vec<StepReport> {
+    let mut steps = Vec::with_capacity(Step::ALL.len());
+    for step in Step::ALL {
+        if let Some(work) = work_of(session, step, StopCause::Closing(reason)) {
+            steps.push(run(core, session, step, core.config.steps.of(step), work).await);
+        }
+        if step == Step::Connection
+            && let Some(line) = core.registry.leave_call(session)
+        {
+            steps.extend(hang_up(core, session, &line, reason).await);
+        }
+    }
+    steps
+}
+
+/// The session leaves the table, and whoever waits for its end is told.
+fn forget(core: &Core, session: &Session, closed: ClosedSession) {
     if core
         .registry
         .forget(session, closed.clone(), core.config.closed_kept)
@@ -137,9 +147,9 @@ pub(super) async fn clean_up(
         core.events.emit(SessionEvent::Closed {
             session: session.id,
             user: session.owner,
-            reason,
-            active,
-            charged: total,
+            reason: closed.reason,
+            active: closed.active,
+            charged: closed.charged,
             memory_bytes: session.memory_peak(),
         });
     } else {

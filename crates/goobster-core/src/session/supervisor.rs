@@ -39,7 +39,8 @@ type Answer = oneshot::Sender<Result<Arc<Session>, StartError>>;
 
 /// One session's whole life.
 pub(super) async fn live(core: Arc<Core>, new: NewSession, answer: Answer) {
-    match opening::admit(&core, &new).await {
+    // Boxed, here and below, so that the many sessions that only run do not carry the state of their start and end.
+    match Box::pin(opening::admit(&core, &new)).await {
         Ok(session) => {
             let guard = Guard {
                 core: Arc::clone(&core),
@@ -50,7 +51,7 @@ pub(super) async fn live(core: Arc<Core>, new: NewSession, answer: Answer) {
             let parts = new.parts;
             let errands = Errands::default();
             let failure = None;
-            let supervisor = Supervisor {
+            let supervisor = Box::new(Supervisor {
                 core,
                 session,
                 parts,
@@ -59,7 +60,7 @@ pub(super) async fn live(core: Arc<Core>, new: NewSession, answer: Answer) {
                 answer: Some(answer),
                 failure,
                 work: None,
-            };
+            });
             supervisor.run(guard).await;
         }
         Err(error) => {
@@ -90,7 +91,7 @@ struct Supervisor {
 }
 
 impl Supervisor {
-    async fn run(mut self, guard: Guard) {
+    async fn run(mut self: Box<Self>, guard: Guard) {
         self.apply(Event::Begin);
         let reason = loop {
             if let Phase::Closing(reason) = self.machine.phase() {
@@ -112,18 +113,17 @@ impl Supervisor {
         if let Some(answer) = self.answer.take() {
             let _ = answer.send(Err(self.failure.take().unwrap_or(StartError::CalledOff(reason))));
         }
-        // The rest is boxed, so that the many sessions that only run do not carry its state.
         Box::pin(self.tear_down(reason, guard)).await;
     }
 
-    async fn tear_down(self, reason: CloseReason, mut guard: Guard) {
+    async fn tear_down(self: Box<Self>, reason: CloseReason, mut guard: Guard) {
         let Self {
             core,
             session,
             mut machine,
             mut errands,
             ..
-        } = self;
+        } = *self;
         let demise = Demise {
             reason,
             began: core.clock.now(),
@@ -218,7 +218,7 @@ impl Supervisor {
                 match reason {
                     CloseReason::IdleTimeout => self.core.events.emit(SessionEvent::TimedOut { session }),
                     CloseReason::LimitReached => {
-                        self.core.events.emit(SessionEvent::LimitReached { session })
+                        self.core.events.emit(SessionEvent::LimitReached { session });
                     }
                     _ => {}
                 }
@@ -246,7 +246,7 @@ impl Supervisor {
             match tokio::time::timeout(NOTICE_TIME, parts.notify(&session, notice)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => {
-                    tracing::warn!(session = %session.id, %notice, error = error.report(), "not told")
+                    tracing::warn!(session = %session.id, %notice, error = error.report(), "not told");
                 }
                 Err(_) => tracing::warn!(session = %session.id, %notice, "not told in time"),
             }
