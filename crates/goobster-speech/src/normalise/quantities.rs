@@ -63,6 +63,7 @@ patterns! {
     SHORT_VERSION = r"\b[vV]([0-9]+(?:\.[0-9]+)?)\b";
     PHONE = r"(?:\+[0-9]{1,3}[ -]?)?(?:\([0-9]{3}\) ?|\b[0-9]{3}[ -])[0-9]{3}-[0-9]{4}\b|\b[0-9]{3}-[0-9]{4}\b";
     MIXED_FRACTION = r"\b([0-9]{1,3}) ([1-9])/([2-9])\b";
+    HALF_OF_ONE = r"(^|[^0-9] )1/2 ([a-z]{3,})\b";
     FRACTION = r"\b([0-9]{1,4})/([0-9]{1,4})\b";
     RANGE = format!(r"\b({NUMBER})(?:\s?[–—]\s?|-)({NUMBER})\b");
     ORDINAL = r"\b([0-9]{1,12}|[0-9]{1,3}(?:,[0-9]{3})+)(?:st|nd|rd|th)\b";
@@ -138,6 +139,7 @@ pub(super) fn spoken(text: &str) -> String {
     let text = MIXED_FRACTION.replace_all(&text, |f: &Captures<'_>| {
         format!("{} and {}", written(&f[1]), fraction(&f[2], &f[3]))
     });
+    let text = HALF_OF_ONE.replace_all(&text, |f: &Captures<'_>| half_a(&f[1], &f[2]));
     let text = FRACTION.replace_all(&text, |f: &Captures<'_>| fraction(&f[1], &f[2]));
     let text = THOUSANDS.replace_all(&text, |f: &Captures<'_>| format!("{} thousand", written(&f[1])));
     let text = TIMES.replace_all(&text, |f: &Captures<'_>| format!("{} times", written(&f[1])));
@@ -200,6 +202,23 @@ fn measure(number: &str, unit: &str) -> String {
         return format!("{number} {unit}");
     };
     format!("{} {}", written(number), if is_one(number) { one } else { many })
+}
+
+/// "half a cup", where "one half cup" is what nobody says; "one half was" stays.
+fn half_a(before: &str, word: &str) -> String {
+    const NO_NOUNS: [&str; 16] = [
+        "and", "are", "but", "for", "from", "has", "than", "that", "the", "then", "was", "will", "with",
+        "when", "which", "plus",
+    ];
+    if NO_NOUNS.contains(&word) || word.ends_with('s') {
+        return format!("{before}one half {word}");
+    }
+    let article = if word.starts_with(['a', 'e', 'i', 'o', 'u']) || word == "hour" {
+        "an"
+    } else {
+        "a"
+    };
+    format!("{before}half {article} {word}")
 }
 
 /// A telephone number, its groups apart.

@@ -71,6 +71,10 @@ fn quantities() {
             "1/2 of it and 2 3/4 cups",
             "one half of it and two and three quarters cups",
         ),
+        (
+            "1/2 cup, 1/2 hour or 1/2 was",
+            "half a cup, half an hour or one half was",
+        ),
         ("open 24/7", "open twenty-four seven"),
         ("2½ hours", "two and a half hours"),
         ("5 m² of it", "five meters squared of it"),
