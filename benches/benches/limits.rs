@@ -30,7 +30,10 @@ fn user(member: u64) -> u64 {
 }
 
 fn quotas(policy: PolicyKind) -> Quotas {
-    let quotas = Quotas::new(&LimitsConfig { policy, ..LimitsConfig::default() });
+    let quotas = Quotas::new(&LimitsConfig {
+        policy,
+        ..LimitsConfig::default()
+    });
     for member in 0..MEMBERS {
         quotas.charge(UserId::new(user(member)), NOW, Millis::from_secs(5));
     }
@@ -52,15 +55,21 @@ fn one_thread(criterion: &mut Criterion) {
 
     let limiter = RateLimiter::keyed(quota());
     (0..MEMBERS).for_each(|member| drop(limiter.check_key(&user(member))));
-    group.bench_function("governor/keyed_check", |b| b.iter(|| black_box(limiter.check_key(&step()))));
+    group.bench_function("governor/keyed_check", |b| {
+        b.iter(|| black_box(limiter.check_key(&step())))
+    });
 
     let clock = FakeRelativeClock::default();
     let limiter = RateLimiter::dashmap_with_clock(quota(), clock);
     (0..MEMBERS).for_each(|member| drop(limiter.check_key(&user(member))));
-    group.bench_function("governor/keyed_check_free_clock", |b| b.iter(|| black_box(limiter.check_key(&step()))));
+    group.bench_function("governor/keyed_check_free_clock", |b| {
+        b.iter(|| black_box(limiter.check_key(&step())))
+    });
 
     let fixed = quotas(PolicyKind::Fixed);
-    group.bench_function("goobster/check", |b| b.iter(|| black_box(fixed.check(UserId::new(step()), NOW))));
+    group.bench_function("goobster/check", |b| {
+        b.iter(|| black_box(fixed.check(UserId::new(step()), NOW)))
+    });
     // A charge answers with the usage after it: it is check and charge in one.
     group.bench_function("goobster/check_and_charge", |b| {
         b.iter(|| black_box(fixed.charge(UserId::new(step()), NOW, Millis::new(20))));

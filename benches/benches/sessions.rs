@@ -97,9 +97,9 @@ fn touches(threads: usize, iterations: u64) -> Duration {
     let stamps: Vec<_> = (0..threads)
         .map(|_| Arc::new(Activity::new(Moment::ZERO)))
         .collect();
-    let begin = std::sync::Barrier::new(threads);
+    let line = std::sync::Barrier::new(threads);
     let work = |stamp: &Activity| {
-        begin.wait();
+        line.wait();
         let began = Instant::now();
         for millis in 1..=iterations {
             // A new millisecond each time: the write is never skipped.
@@ -136,7 +136,7 @@ fn touch(criterion: &mut Criterion) {
         bencher.iter(|| limiter.check_key(&black_box(41_u64)).is_ok());
     });
     group.bench_function("one thread", |bencher| {
-        bencher.iter_custom(|iterations| touches(1, iterations))
+        bencher.iter_custom(|iterations| touches(1, iterations));
     });
     group.bench_function("two threads, two sessions", |bencher| {
         bencher.iter_custom(|iterations| touches(2, iterations));

@@ -4,7 +4,10 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use goobster_core::ids::UserId;
-use goobster_core::limits::*;
+use goobster_core::limits::{
+    Books, Charge, Charged, CloseRecord, Closed, Closing, Ledger, LimitsConfig, LimitsError, NodeId, Opening,
+    Recovery, SlotBook, SlotClaim, SlotLease, Slots, SlotsHeld, Swept, Usage, WindowPolicy,
+};
 use goobster_core::ports::PortFuture;
 use goobster_core::session::Epoch;
 use goobster_core::time::{Moment, UtcMillis};
