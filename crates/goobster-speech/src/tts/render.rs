@@ -18,6 +18,8 @@ use super::pieces::Piece;
 
 /// Texts that wait or are being spoken, at most, an engine.
 const MAX_TEXTS: usize = 64;
+/// Pieces of one text, at most: an hour or two of speech.
+const MAX_PIECES: usize = 1000;
 /// Chunks a listener may be behind.
 const CHUNKS_AHEAD: usize = 4;
 /// How long to wait before looking again whether a listener has caught up.
@@ -77,7 +79,7 @@ impl RenderThread {
         Ok(Self { jobs, engine })
     }
 
-    /// Queues a text. An empty one is an error, so is a full queue.
+    /// Queues a text. An empty or endless one is an error, so is a full queue.
     pub(crate) fn speak(
         &self,
         voice: String,
@@ -86,6 +88,15 @@ impl RenderThread {
     ) -> Result<mpsc::Receiver<Result<PcmChunk, SynthesiseError>>, SynthesiseError> {
         if pieces.is_empty() {
             return Err(SynthesiseError::NothingToSay);
+        }
+        if pieces.len() > MAX_PIECES {
+            return Err(SynthesiseError::Engine {
+                what: format!(
+                    "a text of {} sentences is too long to be spoken at once",
+                    pieces.len()
+                ),
+                cause: None,
+            });
         }
         let (chunks, receiver) = mpsc::channel(CHUNKS_AHEAD);
         let job = Job {
@@ -313,11 +324,13 @@ mod tests {
     }
 
     #[test]
-    fn nothing_to_say_is_an_error() {
+    fn nothing_to_say_is_an_error_and_so_is_too_much() {
         let (thread, _) = tone();
         assert!(matches!(
             thread.speak("v".to_owned(), Vec::new(), AbortFlag::new()),
             Err(SynthesiseError::NothingToSay)
         ));
+        let endless = thread.speak("v".to_owned(), pieces(&["x"; MAX_PIECES + 1]), AbortFlag::new());
+        assert!(matches!(endless, Err(SynthesiseError::Engine { .. })));
     }
 }
