@@ -11,8 +11,8 @@ use crate::config::Config;
 #[cfg(not(feature = "host-voice"))]
 pub(super) fn run(_: &Listen, _: &Config, _: &Common, _: Terminal) -> Result<(), Failure> {
     Err(Failure::SetupMissing(
-        "this goobster was built without the host's voice. On Debian: install libspeechd-dev, libasound2-dev and \
-         speech-dispatcher, then\n\n    cargo install --path crates/goobster-bot --features host-voice\n\n\
+        "this goobster was built without the host's voice. On Debian: install libspeechd-dev, libasound2-dev, \
+         libclang-dev and speech-dispatcher-espeak-ng, then\n\n    cargo install --path crates/goobster-bot --features host-voice\n\n\
          and type `goobster listen` again"
             .to_owned(),
     ))

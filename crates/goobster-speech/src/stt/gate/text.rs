@@ -11,7 +11,7 @@ const BRACKETS: [(char, char); 7] = [
     ('（', '）'),
 ];
 
-/// Removes annotations ("[Music]", "(applause)", "*sighs*", "♪ la la ♪"), speaker dashes and spare white space.
+/// Removes annotations (`[Music]`, `(applause)`, `*sighs*`, `♪ la la ♪`), speaker dashes and spare white space.
 ///
 /// An opening bracket without its closing one loses only itself, as does everything musical.
 pub fn clean(text: &str) -> String {
