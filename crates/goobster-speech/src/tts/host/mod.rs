@@ -1,6 +1,6 @@
 //! The operator's own machine as a voice: it speaks aloud and returns no samples.
 //!
-//! So this is a port of its own, [`HostVoice`], next to `TextToSpeech`. [`HostSpeech`] (feature `host-voice`) fills it
+//! So this is a port of its own, [`HostVoice`], next to `TextToSpeech`. `HostSpeech` (feature `host-voice`) fills it
 //! with the `tts` crate: speech-dispatcher on Linux, the system's speech elsewhere.
 
 #[cfg(feature = "host-voice")]
