@@ -20,7 +20,10 @@ pub struct NotALanguage(String);
 
 impl Language {
     /// English, the language of the small profile.
-    pub const ENGLISH: Self = Self { letters: *b"en\0", len: 2 };
+    pub const ENGLISH: Self = Self {
+        letters: *b"en\0",
+        len: 2,
+    };
 
     /// The code, lower case.
     pub fn code(&self) -> &str {
@@ -41,7 +44,10 @@ impl FromStr for Language {
         for (slot, byte) in letters.iter_mut().zip(code.bytes()) {
             *slot = byte.to_ascii_lowercase();
         }
-        Ok(Self { letters, len: code.len() as u8 })
+        Ok(Self {
+            letters,
+            len: code.len() as u8,
+        })
     }
 }
 
@@ -80,7 +86,10 @@ mod tests {
     #[test]
     fn other_text_is_refused_with_the_text_in_the_message() {
         for text in ["", "e", "english", "e1", "日本"] {
-            assert!(text.parse::<Language>().unwrap_err().to_string().contains(text), "{text}");
+            assert!(
+                text.parse::<Language>().unwrap_err().to_string().contains(text),
+                "{text}"
+            );
         }
     }
 }

@@ -41,13 +41,19 @@ impl Moment {
     /// This moment moved later; saturates at [`Moment::NEVER`].
     #[must_use]
     pub fn after(self, span: Duration) -> Self {
-        Self(self.0.saturating_add(u64::try_from(span.as_millis()).unwrap_or(u64::MAX)))
+        Self(
+            self.0
+                .saturating_add(u64::try_from(span.as_millis()).unwrap_or(u64::MAX)),
+        )
     }
 
     /// This moment moved earlier; saturates at the origin.
     #[must_use]
     pub fn before(self, span: Duration) -> Self {
-        Self(self.0.saturating_sub(u64::try_from(span.as_millis()).unwrap_or(u64::MAX)))
+        Self(
+            self.0
+                .saturating_sub(u64::try_from(span.as_millis()).unwrap_or(u64::MAX)),
+        )
     }
 }
 
@@ -76,7 +82,10 @@ impl UtcMillis {
     /// This time moved later; saturates.
     #[must_use]
     pub fn after(self, span: Duration) -> Self {
-        Self(self.0.saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
+        Self(
+            self.0
+                .saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)),
+        )
     }
 
     /// The time from `earlier` to here; zero when `earlier` is later.
@@ -91,14 +100,23 @@ mod tests {
 
     #[test]
     fn a_clock_that_steps_back_is_clamped() {
-        assert_eq!(Moment::from_millis(5).since(Moment::from_millis(9)), Duration::ZERO);
+        assert_eq!(
+            Moment::from_millis(5).since(Moment::from_millis(9)),
+            Duration::ZERO
+        );
         assert_eq!(UtcMillis::new(5).since(UtcMillis::new(9)), Duration::ZERO);
     }
 
     #[test]
     fn moving_saturates() {
         assert_eq!(Moment::NEVER.after(Duration::from_secs(1)), Moment::NEVER);
-        assert_eq!(Moment::from_millis(3).before(Duration::from_secs(1)), Moment::ZERO);
-        assert_eq!(UtcMillis::new(i64::MAX).after(Duration::MAX), UtcMillis::new(i64::MAX));
+        assert_eq!(
+            Moment::from_millis(3).before(Duration::from_secs(1)),
+            Moment::ZERO
+        );
+        assert_eq!(
+            UtcMillis::new(i64::MAX).after(Duration::MAX),
+            UtcMillis::new(i64::MAX)
+        );
     }
 }

@@ -13,8 +13,8 @@ use std::pin::Pin;
 
 pub use abort::AbortFlag;
 pub use recogniser::{
-    DecodeClass, LanguageChoice, Recognition, RecogniseError, RecogniseRequest, RecognisedSegment, SPEECH_RATE,
-    SpeechToText,
+    DecodeClass, LanguageChoice, RecogniseError, RecogniseRequest, RecognisedSegment, Recognition,
+    SPEECH_RATE, SpeechToText,
 };
 pub use responder::{
     Exchange, LimitsLeft, ReplyPiece, ReplyStream, RespondError, RespondRequest, Responder, Utterance,

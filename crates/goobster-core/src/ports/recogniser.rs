@@ -74,7 +74,11 @@ pub struct Recognition {
 impl Recognition {
     /// The whole text, segments joined by single spaces; empty for no speech.
     pub fn text(&self) -> String {
-        self.segments.iter().map(|s| s.text.as_str()).collect::<Vec<_>>().join(" ")
+        self.segments
+            .iter()
+            .map(|s| s.text.as_str())
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 
     /// The mean confidence weighted by text length, `0.0..=1.0`; zero for no speech.

@@ -102,7 +102,10 @@ fn a_speaker_without_a_name_has_no_tag_and_nan_is_no_confidence() {
     let mut nobody = caption(" \n", 0, 5, "hello");
     nobody.confidence = f32::NAN;
     assert!(!file(CaptionFormat::WebVtt, std::slice::from_ref(&nobody)).contains("<v"));
-    assert_eq!(file(CaptionFormat::Text, std::slice::from_ref(&nobody)), "[00:00:00] hello\n");
+    assert_eq!(
+        file(CaptionFormat::Text, std::slice::from_ref(&nobody)),
+        "[00:00:00] hello\n"
+    );
     let back: Vec<Caption> = serde_json::from_str(&file(CaptionFormat::Json, &[nobody])).unwrap();
     assert!(back[0].confidence.abs() < f32::EPSILON);
 }
