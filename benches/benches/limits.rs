@@ -56,19 +56,19 @@ fn one_thread(criterion: &mut Criterion) {
     let limiter = RateLimiter::keyed(quota());
     (0..MEMBERS).for_each(|member| drop(limiter.check_key(&user(member))));
     group.bench_function("governor/keyed_check", |b| {
-        b.iter(|| black_box(limiter.check_key(&step())))
+        b.iter(|| black_box(limiter.check_key(&step())));
     });
 
     let clock = FakeRelativeClock::default();
     let limiter = RateLimiter::dashmap_with_clock(quota(), clock);
     (0..MEMBERS).for_each(|member| drop(limiter.check_key(&user(member))));
     group.bench_function("governor/keyed_check_free_clock", |b| {
-        b.iter(|| black_box(limiter.check_key(&step())))
+        b.iter(|| black_box(limiter.check_key(&step())));
     });
 
     let fixed = quotas(PolicyKind::Fixed);
     group.bench_function("goobster/check", |b| {
-        b.iter(|| black_box(fixed.check(UserId::new(step()), NOW)))
+        b.iter(|| black_box(fixed.check(UserId::new(step()), NOW)));
     });
     // A charge answers with the usage after it: it is check and charge in one.
     group.bench_function("goobster/check_and_charge", |b| {

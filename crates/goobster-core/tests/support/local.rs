@@ -6,7 +6,7 @@ use std::time::Duration;
 use goobster_core::ids::UserId;
 use goobster_core::limits::{
     Books, Charge, Charged, CloseRecord, Closed, Closing, Ledger, LimitsConfig, LimitsError, NodeId, Opening,
-    Recovery, SlotBook, SlotClaim, SlotLease, Slots, SlotsHeld, Swept, Usage, WindowPolicy,
+    Recovery, SlotBook, SlotClaim, SlotLease, Slots, SlotsHeld, Swept, Usage,
 };
 use goobster_core::ports::PortFuture;
 use goobster_core::session::Epoch;
