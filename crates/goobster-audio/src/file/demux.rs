@@ -9,7 +9,10 @@ use symphonia::core::errors::Error;
 use symphonia::core::formats::{FormatOptions, FormatReader, Packet, Track};
 use symphonia::core::io::{MediaSourceStream, MediaSourceStreamOptions};
 use symphonia::core::meta::{Limit, MetadataOptions};
-use symphonia::core::probe::Hint;
+use symphonia::core::probe::{Hint, Probe};
+use symphonia::default::formats::{
+    AdtsReader, AiffReader, FlacReader, IsoMp4Reader, MkvReader, MpaReader, OggReader, WavReader,
+};
 
 use super::clock::TrackClock;
 use super::codec::{Codec, MAX_PACKET_FRAMES, Mixed, make_decoder, mix};
@@ -32,6 +35,27 @@ const MAX_BAD_AT_START: u32 = 40;
 
 /// Packets of one file that may make its decoder panic; each leaves a message on standard error.
 const MAX_PANICS: u32 = 16;
+
+/// The reader of this container and no other: what was checked is what is read. Bytes that begin like nothing known are
+/// searched for the two formats that have no header and may be joined anywhere.
+fn probe_for(container: Container) -> Probe {
+    let mut probe = Probe::default();
+    match container {
+        Container::Wav => probe.register_all::<WavReader>(),
+        Container::Aiff => probe.register_all::<AiffReader>(),
+        Container::Flac => probe.register_all::<FlacReader>(),
+        Container::Ogg | Container::OggOpus => probe.register_all::<OggReader>(),
+        Container::Mp4 => probe.register_all::<IsoMp4Reader>(),
+        Container::Matroska => probe.register_all::<MkvReader>(),
+        Container::Mpeg => probe.register_all::<MpaReader>(),
+        Container::Adts => probe.register_all::<AdtsReader>(),
+        Container::Unknown => {
+            probe.register_all::<MpaReader>();
+            probe.register_all::<AdtsReader>();
+        }
+    }
+    probe
+}
 
 /// A recording that symphonia demuxes; Opus inside it is decoded by libopus.
 pub(super) struct Demuxed {
@@ -72,7 +96,7 @@ impl Demuxed {
             limit_metadata_bytes: Limit::Maximum(1 << 16),
             limit_visual_bytes: Limit::Maximum(0),
         };
-        let probe = symphonia::default::get_probe();
+        let probe = probe_for(container);
         let probed = contained(|| probe.format(&Hint::new(), stream, &format_options, &metadata_options));
         let format = match probed {
             Ok(Ok(probed)) => probed.format,

@@ -44,6 +44,8 @@ pub use source::ReadSeek;
 
 /// Blocks are at least this long (100 ms), unless the recording ends.
 const MIN_BLOCK: usize = SAMPLE_RATE as usize / 10;
+/// Tags that may follow each other; some programs write a second one instead of changing the first.
+const MAX_TAGS: usize = 8;
 /// What is said of bytes in which no format can be found.
 const UNKNOWN_BYTES: &str = "the bytes match no known format";
 /// Silence is given out in pieces of this many samples at most.
@@ -319,19 +321,21 @@ impl std::fmt::Debug for AudioFile {
     }
 }
 
-/// Tells what the bytes are, or what they are not.
+/// Tells what the bytes are, or what they are not. Tags before the sound are left out of `source`: nothing here reads
+/// them.
 fn identify(place: &str, source: &mut Source) -> Result<Container, AudioError> {
     let place = place.to_owned();
-    let read = |source: &mut Source, at: u64| {
-        source.peek(at, SNIFF_LEN).map_err(|source| AudioError::Read {
+    let read = |source: &mut Source| {
+        source.peek(0, SNIFF_LEN).map_err(|source| AudioError::Read {
             place: place.clone(),
-            offset: at,
+            offset: 0,
             source,
         })
     };
-    let start = read(source, 0)?;
-    let after_tag = match sniff::id3_len(&start) {
-        Some(len) if len >= source.len() => {
+    let mut start = read(source)?;
+    for _ in 0..MAX_TAGS {
+        let Some(len) = sniff::id3_len(&start) else { break };
+        if len >= source.len() {
             let (length, detail) = (source.len(), "there is only an ID3 tag".to_owned());
             return Err(AudioError::Truncated {
                 place,
@@ -339,10 +343,10 @@ fn identify(place: &str, source: &mut Source) -> Result<Container, AudioError> {
                 detail,
             });
         }
-        Some(len) => Some(read(source, len)?),
-        None => None,
-    };
-    match sniff::sniff(&start, after_tag.as_deref()) {
+        source.skip(len);
+        start = read(source)?;
+    }
+    match sniff::sniff(&start) {
         Sniffed::Audio(container) => Ok(container),
         Sniffed::Unsupported(what) => Err(AudioError::Unsupported {
             place,

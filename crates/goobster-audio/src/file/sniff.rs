@@ -15,7 +15,7 @@ pub(super) enum Container {
     OggOpus,
     Mp4,
     Matroska,
-    /// Left to the demuxer's own search.
+    /// Only a stream that can be joined anywhere (MP3, AAC) may still be found in it.
     Unknown,
 }
 
@@ -118,10 +118,8 @@ const OTHERS: &[(&[u8], Sniffed)] = &[
     (b"GGUF", Sniffed::NotAudio("a language model")),
 ];
 
-/// Judges a file by its first [`SNIFF_LEN`] bytes (fewer only if it is shorter). `after_tag` holds as many bytes
-/// after a leading ID3 tag, where there is one.
-pub(super) fn sniff(start: &[u8], after_tag: Option<&[u8]>) -> Sniffed {
-    let bytes = after_tag.unwrap_or(start);
+/// Judges a file by its first [`SNIFF_LEN`] bytes (fewer only if it is shorter), after any tag.
+pub(super) fn sniff(bytes: &[u8]) -> Sniffed {
     if let Some(container) = container(bytes) {
         return Sniffed::Audio(container);
     }
@@ -221,33 +219,21 @@ mod tests {
 
     #[test]
     fn the_name_of_a_file_does_not_matter() {
-        assert_eq!(
-            sniff(b"RIFF\0\0\0\0WAVEfmt ", None),
-            Sniffed::Audio(Container::Wav)
-        );
-        assert_eq!(sniff(b"\0\0\0\x20ftypM4A ", None), Sniffed::Audio(Container::Mp4));
-        assert_eq!(sniff(b"\xff\xf1\x50\x80", None), Sniffed::Audio(Container::Adts));
-        assert_eq!(sniff(b"\xff\xfb\x90\x64", None), Sniffed::Audio(Container::Mpeg));
-        assert_eq!(sniff(b"ID3\x04", Some(b"fLaC")), Sniffed::Audio(Container::Flac));
+        assert_eq!(sniff(b"RIFF\0\0\0\0WAVEfmt "), Sniffed::Audio(Container::Wav));
+        assert_eq!(sniff(b"\0\0\0\x20ftypM4A "), Sniffed::Audio(Container::Mp4));
+        assert_eq!(sniff(b"\xff\xf1\x50\x80"), Sniffed::Audio(Container::Adts));
+        assert_eq!(sniff(b"\xff\xfb\x90\x64"), Sniffed::Audio(Container::Mpeg));
+        assert_eq!(sniff(b"fLaC"), Sniffed::Audio(Container::Flac));
     }
 
     #[test]
     fn what_is_no_sound_is_named() {
-        assert_eq!(sniff(b"\x89PNG\r\n", None), Sniffed::NotAudio("a PNG picture"));
-        assert_eq!(
-            sniff("Dear diary, häh?\n".as_bytes(), None),
-            Sniffed::NotAudio("text")
-        );
-        assert_eq!(sniff(b"Salted__abcdefgh", None), Sniffed::Encrypted("OpenSSL"));
-        assert!(matches!(sniff(&[0; 100], None), Sniffed::NotAudio(what) if what.contains("zero bytes")));
-        assert_eq!(
-            sniff(b"RIFF\0\0\0\0AVI LIST", None),
-            Sniffed::Unsupported("AVI video")
-        );
-        assert_eq!(
-            sniff(b"\x01\x02\x03\xf0\x9f", None),
-            Sniffed::Audio(Container::Unknown)
-        );
+        assert_eq!(sniff(b"\x89PNG\r\n"), Sniffed::NotAudio("a PNG picture"));
+        assert_eq!(sniff("Dear diary, häh?\n".as_bytes()), Sniffed::NotAudio("text"));
+        assert_eq!(sniff(b"Salted__abcdefgh"), Sniffed::Encrypted("OpenSSL"));
+        assert!(matches!(sniff(&[0; 100]), Sniffed::NotAudio(what) if what.contains("zero bytes")));
+        assert_eq!(sniff(b"RIFF\0\0\0\0AVI LIST"), Sniffed::Unsupported("AVI video"));
+        assert_eq!(sniff(b"\x01\x02\x03\xf0\x9f"), Sniffed::Audio(Container::Unknown));
     }
 
     #[test]

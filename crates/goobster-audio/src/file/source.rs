@@ -21,6 +21,9 @@ pub(crate) struct Patch {
 /// A reader of known length.
 pub(crate) struct Source {
     inner: Box<dyn ReadSeek>,
+    /// Where the recording begins in the reader, after tags.
+    base: u64,
+    /// From there.
     len: u64,
     pos: u64,
     /// The furthest byte read, for progress bars.
@@ -35,6 +38,7 @@ impl Source {
         inner.seek(SeekFrom::Start(0))?;
         Ok(Self {
             inner,
+            base: 0,
             len,
             pos: 0,
             reached: Arc::default(),
@@ -48,6 +52,13 @@ impl Source {
 
     pub(crate) fn reached(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.reached)
+    }
+
+    /// Leaves out the first `bytes`: positions count from there on. To be done before anything is mended.
+    pub(crate) fn skip(&mut self, bytes: u64) {
+        let bytes = bytes.min(self.len);
+        self.base += bytes;
+        self.len -= bytes;
     }
 
     /// Leaves out everything from `len` on.
@@ -89,11 +100,15 @@ impl Read for Source {
 
 impl Seek for Source {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let to = match to {
-            SeekFrom::End(back) => SeekFrom::Start(self.len.saturating_add_signed(back)),
-            other => other,
+        let target = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::End(by) => self.len.checked_add_signed(by),
+            SeekFrom::Current(by) => self.pos.checked_add_signed(by),
         };
-        self.pos = self.inner.seek(to)?;
+        let target = target.ok_or(io::ErrorKind::InvalidInput)?;
+        let at = self.base.checked_add(target).ok_or(io::ErrorKind::InvalidInput)?;
+        self.inner.seek(SeekFrom::Start(at))?;
+        self.pos = target;
         Ok(self.pos)
     }
 }
@@ -142,6 +157,22 @@ mod tests {
         assert_eq!(source.seek(SeekFrom::End(-1)).unwrap(), 3);
         source.cut_to(100);
         assert_eq!(source.len(), 4);
+    }
+
+    #[test]
+    fn what_is_skipped_does_not_count() {
+        let mut source = Source::new(Box::new(io::Cursor::new(b"tag56789".to_vec()))).unwrap();
+        source.skip(3);
+        source.mend(Patch {
+            at: 0,
+            bytes: *b"abcd",
+        });
+        assert_eq!((source.len(), source.peek(0, 9).unwrap()), (5, b"abcd9".to_vec()));
+        assert_eq!(source.seek(SeekFrom::End(-2)).unwrap(), 3);
+        assert_eq!(source.seek(SeekFrom::Current(1)).unwrap(), 4);
+        assert!(source.seek(SeekFrom::Current(-5)).is_err());
+        source.skip(99);
+        assert_eq!(source.len(), 0);
     }
 
     #[test]

@@ -95,10 +95,42 @@ proptest! {
 }
 
 #[test]
-fn a_comment_of_four_gigabytes_is_refused() {
-    let mut flac = b"fLaC\x84\0\0\x10".to_vec();
-    flac.extend_from_slice(b"\0\0\0\0\x01\0\0\0\xff\xff\xff\xfflies");
-    assert!(matches!(decode(flac), Err(AudioError::Corrupt { .. })));
+fn tags_that_claim_gigabytes_cost_nothing_and_hide_no_sound() {
+    let plain = fixture("speech.flac");
+    let whole = decode(plain.clone()).unwrap().0;
+    // A picture and comments that lie, right after the block that describes the sound.
+    let info_end = 4 + 4 + 34;
+    let mut tagged = plain[..info_end].to_vec();
+    tagged.extend_from_slice(b"\x06\0\0\x08\0\0\0\x03\x7f\0\0\0");
+    tagged.extend_from_slice(b"\x04\0\0\x0c\xff\xff\xff\x7f\0\0\0\0lies");
+    tagged.extend_from_slice(&plain[info_end..]);
+    let mut decoded = Vec::new();
+    let largest = largest_allocation(|| decoded = decode(tagged.clone()).unwrap().0);
+    assert_eq!(decoded, whole);
+    assert!(largest < 4 << 20, "{largest}");
+    // Formats are only looked for where they were checked: not behind a byte of junk.
+    let mut hidden = vec![1];
+    hidden.extend_from_slice(&tagged);
+    assert!(matches!(decode(hidden), Err(AudioError::NotAudio { .. })));
+}
+
+#[test]
+fn tags_in_front_do_not_matter() {
+    for name in [
+        "speech.flac",
+        "tone-faststart.m4a",
+        "tone-mono.opus",
+        "tone-mulaw.wav",
+        "tone-opus.webm",
+        "speech.mp3",
+    ] {
+        let plain = fixture(name);
+        let mut tagged = b"ID3\x04\0\0\0\0\x02\x01".to_vec();
+        tagged.extend(std::iter::repeat_n(b'f', 257));
+        tagged.extend_from_slice(b"ID3\x03\0\0\0\0\0\x04fLaC");
+        tagged.extend_from_slice(&plain);
+        assert_eq!(decode(tagged).unwrap(), decode(plain).unwrap(), "{name}");
+    }
 }
 
 #[test]

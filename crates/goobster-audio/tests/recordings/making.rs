@@ -3,9 +3,10 @@
 use std::f64::consts::TAU;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 
 use goobster_audio::AudioError;
-use goobster_audio::file::{AudioFile, Damage};
+use goobster_audio::file::{AudioFile, Damage, panics_are_contained};
 use ogg::{PacketWriteEndInfo, PacketWriter};
 
 /// The folder of committed recordings.
@@ -34,6 +35,7 @@ pub(crate) fn fixtures() -> Vec<String> {
 
 /// Everything that can be decoded, and what could not.
 pub(crate) fn decode(bytes: Vec<u8>) -> Result<(Vec<f32>, Damage), AudioError> {
+    keep_contained_panics_quiet();
     let mut file = AudioFile::from_reader(Cursor::new(bytes), "memory")?;
     let (mut all, mut block, mut expected) = (Vec::new(), Vec::new(), 0);
     while let Some(at) = file.next_block(&mut block)? {
@@ -47,6 +49,19 @@ pub(crate) fn decode(bytes: Vec<u8>) -> Result<(Vec<f32>, Damage), AudioError> {
         "the end must stay the end"
     );
     Ok((all, file.damage().clone()))
+}
+
+/// As a program does: what is contained is told in other words, and a backtrace takes a second to print.
+fn keep_contained_panics_quiet() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let loud = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if !panics_are_contained() {
+                loud(panic);
+            }
+        }));
+    });
 }
 
 /// A sine of half scale.
