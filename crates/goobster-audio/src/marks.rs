@@ -28,6 +28,7 @@ pub struct Marker {
     last_in: f32,
     last_out: f32,
     energy: f32,
+    energy_above_rumble: f32,
     filled: usize,
 }
 
@@ -44,12 +45,14 @@ impl Marker {
         for sample in samples {
             self.last_out = RUMBLE_POLE * (self.last_out + sample - self.last_in);
             self.last_in = *sample;
-            self.energy += self.last_out * self.last_out;
+            self.energy += sample * sample;
+            self.energy_above_rumble += self.last_out * self.last_out;
             self.filled += 1;
             if self.filled == MARK_FRAME {
-                let power = self.energy / MARK_FRAME as f32;
+                // The filter rings for a moment after a loud sound, where the recording itself is silent already.
+                let power = self.energy.min(self.energy_above_rumble) / MARK_FRAME as f32;
                 self.levels_db.push(10.0 * power.max(1e-12).log10());
-                (self.energy, self.filled) = (0.0, 0);
+                (self.energy, self.energy_above_rumble, self.filled) = (0.0, 0.0, 0);
             }
         }
     }

@@ -50,6 +50,9 @@ const MAX_TAGS: usize = 8;
 const UNKNOWN_BYTES: &str = "the bytes match no known format";
 /// Silence is given out in pieces of this many samples at most.
 const SILENCE_PIECE: u64 = 1 << 15;
+/// The holes of one recording together, in seconds: a day and a night of a call recorded only while someone speaks. A
+/// few kilobytes of time stamps must not keep a machine busy for months.
+const MAX_SILENCE_S: u64 = 24 * 3600;
 
 /// A piece of a recording, handed out by [`AudioFile::next_block`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +72,8 @@ pub struct AudioFile {
     resampler: Option<Resampler>,
     /// Silence still to be given out: samples and their rate.
     silence: (u64, u32),
+    /// Silence given out in the place of holes, in milliseconds.
+    holes_ms: u64,
     /// Sound decoded while opening.
     first: Vec<f32>,
     emitted: u64,
@@ -149,6 +154,7 @@ impl AudioFile {
             mono: Vec::new(),
             resampler: None,
             silence: (0, SAMPLE_RATE),
+            holes_ms: 0,
             first: Vec::new(),
             emitted: 0,
             ended: false,
@@ -269,6 +275,16 @@ impl AudioFile {
         match self.pcm.step(&mut self.mono)? {
             Step::Audio { rate } => self.convert(rate, out),
             Step::Silence { samples, rate } => {
+                let ms = samples.saturating_mul(1000) / u64::from(rate.max(1));
+                self.holes_ms = self.holes_ms.saturating_add(ms);
+                if self.holes_ms > MAX_SILENCE_S * 1000 {
+                    return Err(AudioError::Limit {
+                        place: self.place.clone(),
+                        what: "silence in its time stamps, in seconds,",
+                        value: self.holes_ms / 1000,
+                        limit: MAX_SILENCE_S,
+                    });
+                }
                 self.silence = (samples, rate);
                 Ok(())
             }
