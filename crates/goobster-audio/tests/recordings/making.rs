@@ -34,7 +34,7 @@ pub(crate) fn fixtures() -> Vec<String> {
 }
 
 /// Everything that can be decoded, and what could not.
-/// Decodes without keeping anything.
+/// Decodes without keeping anything; twenty minutes are enough, since time stamps can ask for a day of silence.
 pub(crate) fn drain(bytes: Vec<u8>) -> Result<u64, AudioError> {
     keep_contained_panics_quiet();
     let mut file = AudioFile::from_reader(Cursor::new(bytes), "memory")?;
@@ -43,6 +43,9 @@ pub(crate) fn drain(bytes: Vec<u8>) -> Result<u64, AudioError> {
         assert_eq!((at.start, at.samples), (samples, block.len()));
         assert!(block.iter().all(|sample| sample.is_finite()));
         samples += block.len() as u64;
+        if samples > 20 * 60 * 16_000 {
+            break;
+        }
     }
     Ok(samples)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Ending, Refusal};
+use super::{Ending, Refusal, lacing};
 use crate::file::source::{Patch, Source};
 
 const SEGMENT: u32 = 0x1853_8067;
@@ -61,6 +61,9 @@ const MAX_DEPTH: usize = 16;
 /// Elements in a file: 24 hours of 20 ms blocks in groups, tenfold.
 const MAX_ELEMENTS: usize = 100_000_000;
 
+/// Blocks that are mended before a file counts as hostile.
+const MAX_MENDED: usize = 64;
+
 #[derive(Debug, Clone, Copy)]
 struct Element {
     id: u32,
@@ -72,6 +75,7 @@ struct Element {
 #[derive(Default)]
 struct Walk {
     elements: usize,
+    mended: usize,
     seen: HashSet<u64>,
     seeks: Vec<u64>,
     seek_heads: Vec<u64>,
@@ -185,6 +189,17 @@ impl Walk {
                     value: size,
                     limit: MAX_ELEMENT,
                 });
+            }
+            SIMPLE_BLOCK | BLOCK => {
+                self.mended += usize::from(lacing::mend(source, element.body, element.end.unwrap_or(total))?);
+                if self.mended > MAX_MENDED {
+                    let (value, limit) = (self.mended as u64, MAX_MENDED as u64);
+                    return Err(Refusal::Limit {
+                        what: "a number of Matroska blocks with false sizes",
+                        value,
+                        limit,
+                    });
+                }
             }
             _ => {}
         }

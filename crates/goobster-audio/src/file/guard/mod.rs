@@ -7,6 +7,7 @@
 
 mod codec;
 mod comments;
+mod lacing;
 mod matroska;
 mod mp4;
 mod riff;

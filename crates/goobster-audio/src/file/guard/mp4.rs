@@ -147,6 +147,7 @@ impl Walk {
                 Some(size) => check_default_size(source, size),
                 None => Ok(()),
             },
+            b"esds" => check_descriptors(source, outer),
             b"trun" => self.track_run(source, outer),
             b"trex" => check_default_size_at(source, outer.body + 16),
             b"tfhd" => track_fragment(source, outer),
@@ -173,8 +174,8 @@ impl Walk {
         Ok(())
     }
 
-    /// Entries of `width` bytes from `at`, each beginning with a sample's size. One that exceeds the file is set to
-    /// zero, so that it costs its own sample.
+    /// Sizes of samples of 4 bytes, the first one at `at`, each `width` bytes after the one before. One that exceeds
+    /// the file is set to zero, so that it costs its own sample.
     fn check_sample_sizes(
         &mut self,
         source: &mut Source,
@@ -185,12 +186,12 @@ impl Walk {
         let limit = source.len();
         let mut bad = Vec::new();
         let mut at = at;
-        while at + width <= end {
+        while at + 4 <= end {
             let piece = source.peek(at, (end - at).min(PIECE / width * width) as usize)?;
-            if piece.len() < width as usize {
+            if piece.len() < 4 {
                 break;
             }
-            for entry in piece.chunks_exact(width as usize) {
+            for entry in piece.chunks(width as usize) {
                 let value = entry
                     .first_chunk()
                     .map_or(0, |size| u64::from(u32::from_be_bytes(*size)));
@@ -335,6 +336,31 @@ fn check_default_size(source: &Source, size: [u8; 4]) -> Result<(), Refusal> {
             value,
             limit,
         });
+    }
+    Ok(())
+}
+
+/// The settings of an AAC decoder (tag 5) come with a length of up to four bytes (ISO/IEC 14496-1, section 8.3.3), for
+/// which a demuxer makes room. A length written wrongly shifts what follows, so it is looked for at every byte; real
+/// settings take a few bytes, and their lengths' leading bytes are 0x80.
+fn check_descriptors(source: &mut Source, outer: BoxHeader) -> Result<(), Refusal> {
+    const MOST: u64 = 1 << 21;
+    let body = source.peek(outer.body, (outer.end - outer.body).min(PIECE) as usize)?;
+    for window in body.windows(5) {
+        if let [5, lengths @ ..] = window
+            && lengths[..3].iter().all(|byte| byte & 0x80 != 0)
+        {
+            let value = lengths
+                .iter()
+                .fold(0, |value, byte| value << 7 | u64::from(byte & 0x7f));
+            if value >= MOST {
+                return Err(Refusal::Limit {
+                    what: "an MPEG-4 descriptor",
+                    value,
+                    limit: MOST,
+                });
+            }
+        }
     }
     Ok(())
 }
