@@ -13,4 +13,6 @@ mod chat;
 pub mod sse;
 
 pub use builtin::{Answer, BuiltIn};
+#[cfg(fuzzing)]
+pub use chat::fuzz_message;
 pub use chat::{ApiKey, ChatConfig, OpenAiChat, SYSTEM_PROMPT, ThinkFilter, endpoint};

@@ -21,6 +21,8 @@ mod cache;
 mod convert;
 mod error;
 mod fetch;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod install;
 pub mod manifest;
 mod progress;

@@ -1,5 +1,7 @@
 //! Speech-to-text and text-to-speech adapters behind the ports of goobster-core.
 
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod scoring;
 pub mod stt;
 

@@ -15,6 +15,13 @@ use tokio::sync::mpsc;
 pub use config::{ApiKey, ChatConfig, SYSTEM_PROMPT, endpoint};
 pub use think::ThinkFilter;
 
+/// A server's messages, read as they are while chatting; for the fuzz targets.
+#[cfg(fuzzing)]
+pub fn fuzz_message(data: &str) -> String {
+    let _ = message::read(data);
+    message::error_of(data)
+}
+
 /// Pieces that wait for the conversation at most; a server that is faster is slowed by its connection.
 const PIECES: usize = 64;
 

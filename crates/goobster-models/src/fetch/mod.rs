@@ -14,6 +14,8 @@ use crate::progress::Progress;
 use crate::verify;
 
 pub use http::Patience;
+#[cfg(fuzzing)]
+pub(crate) use registry::page as registry_page;
 pub(crate) use registry::{InstalledClients, Registry};
 
 /// How packages may be fetched.

@@ -192,6 +192,14 @@ fn file_in_html(text: &str, file: &str) -> Option<String> {
     None
 }
 
+/// Both forms of an index, for the fuzz targets.
+#[cfg(fuzzing)]
+pub(crate) fn page(text: &str, file: &str) -> Option<String> {
+    let found = file_in_json(text, file).ok().flatten();
+    let href = found.or_else(|| file_in_html(text, file))?;
+    Some(join("https://index.example/simple/x/", &href))
+}
+
 /// A reference against the page it stands on, without its fragment: as RFC 3986 has it, for what an index may say.
 fn join(page: &str, reference: &str) -> String {
     let reference = reference.split('#').next().unwrap_or_default();

@@ -293,5 +293,10 @@ impl SpeechToText for OpenAiRecogniser {
     }
 }
 
+#[cfg(fuzzing)]
+pub(crate) fn fuzz_answer(body: &[u8], clip: Duration, language: Language) -> Result<Recognition, String> {
+    answer::read(body, clip, language, Some("Goobster")).map_err(|e| e.to_string())
+}
+
 #[cfg(test)]
 mod tests;

@@ -18,7 +18,7 @@ pub mod piper;
 mod render;
 #[cfg(test)]
 mod test_assets;
-mod wav;
+pub(crate) mod wav;
 
 pub use cache::{CacheStats, SpeechCache};
 pub use chooser::Voices;

@@ -149,5 +149,10 @@ pub fn voices_in(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
+#[cfg(fuzzing)]
+pub(crate) fn fuzz_description(json: &[u8]) -> Result<(), String> {
+    VoiceConfig::parse(json, "fuzz".to_owned()).map(|_| ())
+}
+
 #[cfg(test)]
 mod tests;
