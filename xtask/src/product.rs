@@ -21,7 +21,7 @@ pub(crate) fn demo(passed: &Passed) -> Result<()> {
 /// Accuracy, latency, voices and noise; without arguments everything, into `docs/accuracy.md`.
 pub(crate) fn eval(passed: &Passed) -> Result<()> {
     setup::whatever_is_missing()?;
-    let base = ["run", "--quiet", "--release", "-p", "goobster-eval", "--"];
+    let base = ["run", "--release", "-p", "goobster-eval", "--"];
     let mut cargo = shell::cargo();
     cargo.args(base).args(&passed.arguments);
     if passed.arguments.is_empty() {
@@ -33,16 +33,7 @@ pub(crate) fn eval(passed: &Passed) -> Result<()> {
 /// Sessions under faults.
 pub(crate) fn soak(passed: &Passed) -> Result<()> {
     setup::whatever_is_missing()?;
-    let base = [
-        "run",
-        "--quiet",
-        "--release",
-        "-p",
-        "goobster-tests",
-        "--bin",
-        "soak",
-        "--",
-    ];
+    let base = ["run", "--release", "-p", "goobster-tests", "--bin", "soak", "--"];
     shell::run(shell::cargo().args(base).args(&passed.arguments))
 }
 
@@ -56,14 +47,15 @@ pub(crate) fn bench(passed: &Passed) -> Result<()> {
     )
 }
 
-/// Starts the product where the user stands, so that the files they name are found.
+/// Starts the product where the user stands, so that the files they name are found. Cargo's progress is shown: a first
+/// build takes minutes.
 fn goobster(subcommand: &str, passed: &Passed) -> Result<()> {
     let here = std::env::current_dir().context("this folder is gone")?;
     let manifest = shell::root().join("Cargo.toml");
     let mut cargo = shell::cargo();
     cargo
         .current_dir(here)
-        .args(["run", "--quiet", "--release", "--manifest-path"])
+        .args(["run", "--release", "--manifest-path"])
         .arg(manifest);
     cargo.args(["-p", "goobster-bot", "--bin", "goobster", "--", subcommand]);
     shell::run(cargo.args(&passed.arguments))

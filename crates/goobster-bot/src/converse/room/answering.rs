@@ -1,0 +1,226 @@
+//! What the conversation wants done: replies started and called off, lines spoken and played.
+
+use std::sync::Arc;
+
+use goobster_core::conversation::{Effect, Event, Ignored, LineId, ReplyId, ReplyKind, ReplyRequest};
+use goobster_core::ids::TurnId;
+use goobster_core::ports::{AbortFlag, RespondError, RespondRequest, Responder};
+use tokio::sync::mpsc;
+
+use super::{Message, OpenReply, Room};
+use crate::cli::exit::Failure;
+use crate::converse::mouth::Spoken;
+use crate::converse::playout::{PLAYOUT_FRAME, PlayoutEvent};
+use crate::converse::witness::{Reply, TurnEnd};
+
+impl Room<'_> {
+    /// Draws a frame of the reply and tells what began and ended in it.
+    pub(super) fn play(&mut self) -> Result<(), Failure> {
+        let mut sound = [0.0; PLAYOUT_FRAME];
+        let mut events = Vec::new();
+        self.mouth.draw(&mut sound, &mut events);
+        self.witness.sound(&sound)?;
+        for event in events {
+            match event {
+                PlayoutEvent::Began(line) => {
+                    self.line_began(line);
+                    self.converse(Event::LineStarted { line })?;
+                }
+                PlayoutEvent::Ended(line) => self.converse(Event::LineFinished { line })?,
+            }
+        }
+        match self.mouth.progress() {
+            Some((line, played)) if self.frame.is_multiple_of(5) => {
+                self.converse(Event::LineProgress { line, played })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn line_began(&mut self, line: LineId) {
+        let now = self.now();
+        let Some(reply) = self
+            .lines
+            .get(&line)
+            .and_then(|reply| self.replies.get_mut(reply))
+        else {
+            return;
+        };
+        reply.began.get_or_insert(now);
+        for turn in &reply.turns {
+            if let Some(times) = self.book.get_mut(*turn) {
+                times.audible.get_or_insert(now);
+            }
+        }
+    }
+
+    pub(super) fn spoken(&mut self, line: LineId, spoken: Spoken) -> Result<(), Failure> {
+        if let Spoken::Voice(Some(notice)) = &spoken {
+            self.witness.trouble(notice)?;
+        }
+        if let Spoken::Samples(_) = &spoken {
+            let now = self.now();
+            for turn in self
+                .lines
+                .get(&line)
+                .and_then(|r| self.replies.get(r))
+                .map(|r| r.turns.clone())
+                .unwrap_or_default()
+            {
+                if let Some(times) = self.book.get_mut(turn) {
+                    times.synthesised.get_or_insert(now);
+                }
+            }
+        }
+        match self.mouth.report(line, spoken) {
+            None => Ok(()),
+            Some(error) => {
+                self.witness.trouble(&error.to_string())?;
+                self.converse(Event::LineFailed { line })
+            }
+        }
+    }
+
+    pub(super) fn carry_out(&mut self, effect: Effect) -> Result<(), Failure> {
+        match effect {
+            Effect::ReplyOpened {
+                reply, turns, kind, ..
+            } => {
+                tracing::debug!(reply = reply.get(), ?kind, "a reply begins");
+                if kind != ReplyKind::Answer {
+                    let now = self.now();
+                    for turn in &turns {
+                        if let Some(times) = self.book.get_mut(*turn) {
+                            times.answered.get_or_insert(now);
+                        }
+                    }
+                }
+                let open = OpenReply {
+                    turns,
+                    abort: AbortFlag::new(),
+                    began: None,
+                    shown: String::new(),
+                };
+                self.replies.insert(reply, open);
+                Ok(())
+            }
+            Effect::StartReply { reply, request } => {
+                self.start_reply(reply, *request);
+                Ok(())
+            }
+            Effect::CancelReply { reply } => {
+                if let Some(open) = self.replies.get(&reply) {
+                    open.abort.raise();
+                }
+                Ok(())
+            }
+            Effect::Speak {
+                reply,
+                line,
+                text,
+                language,
+            } => {
+                self.lines.insert(line, reply);
+                self.mouth.say(line, text, language);
+                Ok(())
+            }
+            Effect::StopPlayout { .. } => {
+                self.mouth.stop();
+                Ok(())
+            }
+            Effect::ShowReply { reply, text, .. } => {
+                let Some(open) = self.replies.get_mut(&reply) else {
+                    return Ok(());
+                };
+                let new = text
+                    .strip_prefix(open.shown.as_str())
+                    .unwrap_or(&text)
+                    .trim()
+                    .to_owned();
+                open.shown = text;
+                if new.is_empty() {
+                    Ok(())
+                } else {
+                    self.witness.reply_grows(&new)
+                }
+            }
+            Effect::ReplyClosed {
+                reply,
+                outcome,
+                text,
+                spoken,
+            } => {
+                self.lines.retain(|_, owner| *owner != reply);
+                let Some(open) = self.replies.remove(&reply) else {
+                    return Ok(());
+                };
+                open.abort.raise();
+                let now = self.now();
+                self.witness.reply(&Reply {
+                    reply,
+                    turns: &open.turns,
+                    outcome,
+                    text: &text,
+                    spoken: &spoken,
+                    from: open.began,
+                    upto: now,
+                    language: self.language(),
+                })?;
+                open.turns
+                    .iter()
+                    .try_for_each(|turn| self.close_turn(*turn, None))
+            }
+            Effect::TurnIgnored { turn, why, .. } => self.close_turn(turn, Some(why)),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn close_turn(&mut self, turn: TurnId, ignored: Option<Ignored>) -> Result<(), Failure> {
+        let Some(times) = self.book.get_mut(turn).filter(|times| times.captioned.is_some()) else {
+            return Ok(());
+        };
+        self.witness.turn(&TurnEnd { times, ignored })
+    }
+
+    pub(super) fn start_reply(&mut self, reply: ReplyId, request: ReplyRequest) {
+        let Some(open) = self.replies.get(&reply) else {
+            return;
+        };
+        let request = RespondRequest {
+            turn: request.utterance,
+            history: request.history,
+            language: request.language,
+            wake_name: self.parts.conversation.wake_name.clone(),
+            limits: None,
+            // The dice of a conversation differ from one to the next, and a test knows when its own began.
+            seed: self.parts.begun.get().unsigned_abs().wrapping_add(reply.get()),
+            abort: open.abort.clone(),
+        };
+        self.running += 1;
+        let (responder, inbox) = (Arc::clone(&self.parts.responder), self.inbox.clone());
+        tokio::spawn(async move {
+            let result = relay(reply, responder.as_ref(), request, &inbox).await;
+            let _ = inbox.send(Message::ReplyOver { reply, result }).await;
+        });
+    }
+}
+
+/// Passes a responder's pieces on until it is done or called off.
+async fn relay(
+    reply: ReplyId,
+    responder: &dyn Responder,
+    request: RespondRequest,
+    inbox: &mpsc::Sender<Message>,
+) -> Result<(), RespondError> {
+    let abort = request.abort.clone();
+    let mut pieces = responder.respond(request).await?;
+    while let Some(piece) = pieces.recv().await {
+        if abort.is_raised() {
+            return Err(RespondError::Aborted);
+        }
+        if inbox.send(Message::Reply { reply, piece: piece? }).await.is_err() {
+            return Err(RespondError::Aborted);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,160 @@
+//! What the ears tell: who speaks, what to decode, what was said.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use goobster_core::conversation::Event;
+use goobster_core::ids::TurnId;
+use goobster_core::language::Language;
+use goobster_core::ports::{LanguageChoice, Recognition};
+use goobster_core::time::Moment;
+
+use super::{FRAME_TIME, Message, Room};
+use crate::cli::exit::Failure;
+use crate::converse::ear::Told;
+use crate::converse::turnbook::TurnTimes;
+use crate::converse::witness::{FinalCaption, PartialCaption};
+
+impl Room<'_> {
+    /// Tells the conversation how much voice there is in a turn: what a barge-in is measured by.
+    pub(super) fn report_voice(&mut self, index: usize) -> Result<(), Failure> {
+        let seat = &mut self.seats[index];
+        let (Some(turn), true) = (seat.turn, seat.voice) else {
+            return Ok(());
+        };
+        seat.voiced += 1;
+        if !seat.voiced.is_multiple_of(5) {
+            return Ok(());
+        }
+        let voiced = FRAME_TIME * u32::try_from(seat.voiced).unwrap_or(u32::MAX);
+        let who = seat.who;
+        self.converse(Event::Voice { who, turn, voiced })
+    }
+
+    pub(super) fn told_by(&mut self, index: usize, told: &mut Vec<Told>) -> Result<(), Failure> {
+        let who = self.seats[index].who;
+        for told in told.drain(..) {
+            match told {
+                Told::Voice { turn } => {
+                    let seat = &mut self.seats[index];
+                    seat.voice = true;
+                    if seat.turn != Some(turn) {
+                        (seat.turn, seat.voiced) = (Some(turn), 0);
+                        self.converse(Event::SpeechStarted { who, turn })?;
+                    }
+                }
+                Told::Hush { .. } => self.seats[index].voice = false,
+                Told::Ended {
+                    turn,
+                    from,
+                    voice_end,
+                } => {
+                    let now = self.now();
+                    let seat = &self.seats[index];
+                    let mark = seat.speaker.end_of_speech(from.as_millis(), self.frame * 20);
+                    let ended = mark.map_or(voice_end, Moment::from_millis);
+                    self.book
+                        .open(TurnTimes::new(turn, seat.speaker.name().to_owned(), ended, now));
+                    self.converse(Event::SpeechStopped { who, turn })?;
+                }
+                Told::Decode { ticket, request } => {
+                    self.running += 1;
+                    let (recogniser, inbox) = (Arc::clone(&self.parts.recogniser), self.inbox.clone());
+                    tokio::spawn(async move {
+                        let result = recogniser.recognise(request).await;
+                        let _ = inbox
+                            .send(Message::Decoded {
+                                seat: index,
+                                ticket,
+                                result,
+                            })
+                            .await;
+                    });
+                }
+                Told::Partial {
+                    turn,
+                    forming,
+                    from,
+                    upto,
+                } => {
+                    let text = [forming.firm.as_str(), forming.tentative.as_str()]
+                        .join(" ")
+                        .trim()
+                        .to_owned();
+                    let speaker = self.seats[index].speaker.name();
+                    self.witness.partial(&PartialCaption {
+                        turn,
+                        speaker,
+                        forming: &forming,
+                        from,
+                        upto,
+                    })?;
+                    self.converse(Event::Partial { who, turn, text })?;
+                }
+                Told::Final {
+                    turn,
+                    from,
+                    voice_end,
+                    recognition,
+                } => {
+                    self.final_caption(index, turn, (from, voice_end), &recognition)?;
+                }
+                Told::Failed { turn, error } => {
+                    self.witness
+                        .trouble(&format!("a turn was not understood: {error}"))?;
+                    let language = self.language();
+                    self.converse(Event::HearingFailed { who, turn, language })?;
+                }
+                Told::Dropped { turn } => {
+                    self.witness.dropped(turn)?;
+                    self.converse(Event::Nothing { who, turn })?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn final_caption(
+        &mut self,
+        index: usize,
+        turn: TurnId,
+        (from, voice_end): (Moment, Moment),
+        recognition: &Recognition,
+    ) -> Result<(), Failure> {
+        let (who, now, text) = (self.seats[index].who, self.now(), recognition.text());
+        if text.is_empty() {
+            self.witness.dropped(turn)?;
+            return self.converse(Event::Nothing { who, turn });
+        }
+        if let Some(times) = self.book.get_mut(turn) {
+            times.captioned = Some(now);
+        }
+        self.witness.caption(&FinalCaption {
+            turn,
+            speaker: self.seats[index].speaker.name(),
+            from,
+            upto: voice_end,
+            text: &text,
+            language: recognition.language,
+            confidence: recognition.confidence(),
+        })?;
+        let at = self
+            .parts
+            .begun
+            .after(Duration::from_millis(voice_end.as_millis()));
+        self.converse(Event::Final {
+            who,
+            turn,
+            text,
+            language: recognition.language,
+            at,
+        })
+    }
+
+    pub(super) fn language(&self) -> Language {
+        match self.parts.language {
+            LanguageChoice::Fixed(language) => language,
+            LanguageChoice::Detect => Language::ENGLISH,
+        }
+    }
+}

@@ -1,0 +1,371 @@
+//! The room: one event loop that carries sound, decodes, turns, words and speech from one part to the next.
+//!
+//! It decides nothing: the ears say what to decode, the conversation says who is answered and what is spoken, and the
+//! witness is told everything that people see. At real pace the clock is the machine's; as fast as it goes, it is the number of
+//! frames played, and the loop waits for every decode and every sentence before the next frame, so that the same
+//! recordings give the same conversation.
+
+mod answering;
+mod hearing;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use goobster_audio::endpoint::EndpointConfig;
+use goobster_audio::vad::VoiceDetector;
+use goobster_core::conversation::{Conversation, ConversationConfig, Event, LineId, Phase, ReplyId};
+use goobster_core::hearing::{HearingConfig, Ticket};
+use goobster_core::ids::{TurnId, UserId};
+use goobster_core::ports::{
+    AbortFlag, LanguageChoice, RecogniseError, Recognition, ReplyPiece, RespondError, Responder, SpeechToText,
+};
+use goobster_core::time::{Moment, UtcMillis};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::ear::{Ear, Told};
+use super::mouth::{Mouth, Spoken, Throat};
+use super::speakers::{FRAME, Sound, Speaker};
+use super::turnbook::TurnBook;
+use super::witness::Witness;
+use crate::cli::exit::Failure;
+
+/// How long a frame lasts.
+const FRAME_TIME: Duration = Duration::from_millis(20);
+
+/// Frames of silence between a speaker's recordings: 0.6 s, a breath.
+const BREATH: u64 = 30;
+
+/// Frames of rest after which a conversation is over.
+const SETTLED: u64 = 25;
+
+/// How long a conversation may go on after the last recording ended: a slow chat server, a long reply.
+const LONGEST_TAIL: Duration = Duration::from_mins(5);
+
+/// Messages from tasks that may wait; senders wait beyond that.
+const INBOX: usize = 256;
+
+/// How fast recordings are played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// As people speak.
+    Real,
+    /// As fast as it goes.
+    Fast,
+}
+
+/// What a room is made of.
+pub struct RoomParts {
+    /// What hears.
+    pub recogniser: Arc<dyn SpeechToText>,
+    /// What speaks.
+    pub throat: Throat,
+    /// What answers.
+    pub responder: Arc<dyn Responder>,
+    /// A voice activity detector a speaker.
+    pub detectors: Vec<Box<dyn VoiceDetector + Send>>,
+    /// Turn-taking.
+    pub conversation: ConversationConfig,
+    /// Endpointing.
+    pub endpoint: EndpointConfig,
+    /// The language to listen for.
+    pub language: LanguageChoice,
+    /// How fast to play.
+    pub pace: Pace,
+    /// The wall clock at the first frame.
+    pub begun: UtcMillis,
+}
+
+/// What tasks report.
+enum Message {
+    Decoded {
+        seat: usize,
+        ticket: Ticket,
+        result: Result<Recognition, RecogniseError>,
+    },
+    Reply {
+        reply: ReplyId,
+        piece: ReplyPiece,
+    },
+    ReplyOver {
+        reply: ReplyId,
+        result: Result<(), RespondError>,
+    },
+}
+
+/// A speaker and their ear.
+struct Seat {
+    who: UserId,
+    speaker: Speaker,
+    ear: Ear,
+    over: bool,
+    /// Whether voice is being heard, and how many frames of it in this turn.
+    voice: bool,
+    voiced: u64,
+    turn: Option<TurnId>,
+}
+
+/// A reply that is open.
+struct OpenReply {
+    turns: Vec<TurnId>,
+    abort: AbortFlag,
+    began: Option<Moment>,
+    shown: String,
+}
+
+/// A conversation on recordings.
+pub struct Room<'w> {
+    parts: RoomParts,
+    seats: Vec<Seat>,
+    conversation: Conversation,
+    mouth: Mouth<LineId>,
+    lines: HashMap<LineId, ReplyId>,
+    replies: HashMap<ReplyId, OpenReply>,
+    book: TurnBook,
+    witness: &'w mut dyn Witness,
+    inbox: mpsc::Sender<Message>,
+    /// Decodes and responders that have not reported.
+    running: usize,
+    start: Instant,
+    frame: u64,
+    next_turn: u64,
+    told: Vec<Told>,
+    brain_failed: bool,
+}
+
+/// How a conversation went.
+#[derive(Debug)]
+pub struct Outcome {
+    /// When everything happened.
+    pub book: TurnBook,
+    /// How long it lasted, in audio time.
+    pub audio: Duration,
+    /// How long it took.
+    pub wall: Duration,
+    /// Whether the brain failed at least once; people were told aloud.
+    pub brain_failed: bool,
+    /// The first recording that could not be played to its end.
+    pub failure: Option<Failure>,
+}
+
+/// Holds the conversation to its end.
+pub async fn hold(
+    parts: RoomParts,
+    speakers: Vec<Speaker>,
+    witness: &mut dyn Witness,
+) -> Result<Outcome, Failure> {
+    let (inbox, mut messages) = mpsc::channel(INBOX);
+    let (speech, mut spoken) = mpsc::channel(INBOX);
+    let mut room = Room::new(parts, speakers, witness, inbox, speech)?;
+    let mut failure = None;
+    let mut settled = 0;
+    let mut tail = 0;
+    loop {
+        let fast = room.parts.pace == Pace::Fast;
+        if fast && !room.is_busy() {
+            room.next_frame().await?;
+        } else {
+            let due = room.start + FRAME_TIME * u32::try_from(room.frame + 1).unwrap_or(u32::MAX);
+            tokio::select! {
+                biased;
+                Some(message) = messages.recv() => {
+                    room.message(message)?;
+                    continue;
+                }
+                Some((line, spoken)) = spoken.recv() => {
+                    room.spoken(line, spoken)?;
+                    continue;
+                }
+                () = tokio::time::sleep_until(due), if !fast => room.next_frame().await?,
+            }
+        }
+        for seat in &mut room.seats {
+            failure = failure.or_else(|| seat.speaker.take_failure());
+        }
+        let over = room.seats.iter().all(|seat| seat.over);
+        settled = if over && room.is_at_rest() { settled + 1 } else { 0 };
+        tail = if over { tail + 1 } else { 0 };
+        if settled >= SETTLED || FRAME_TIME * tail > LONGEST_TAIL {
+            break;
+        }
+    }
+    let (audio, wall) = (
+        FRAME_TIME * u32::try_from(room.frame).unwrap_or(u32::MAX),
+        room.start.elapsed(),
+    );
+    Ok(Outcome {
+        book: room.book,
+        audio,
+        wall,
+        brain_failed: room.brain_failed,
+        failure,
+    })
+}
+
+impl<'w> Room<'w> {
+    fn new(
+        mut parts: RoomParts,
+        speakers: Vec<Speaker>,
+        witness: &'w mut dyn Witness,
+        inbox: mpsc::Sender<Message>,
+        speech: mpsc::Sender<(LineId, Spoken)>,
+    ) -> Result<Self, Failure> {
+        let mut conversation = Conversation::new(parts.conversation.clone());
+        let detectors = std::mem::take(&mut parts.detectors);
+        let mut seats = Vec::new();
+        for ((number, speaker), detector) in (1_u64..).zip(speakers).zip(detectors) {
+            let hearing = HearingConfig::default();
+            let ear = Ear::new(number, &parts.endpoint, hearing, detector, parts.language, None)
+                .map_err(|e| Failure::Configuration(e.to_string()))?;
+            let who = UserId::new(number);
+            conversation.step(
+                Moment::ZERO,
+                Event::Joined {
+                    who,
+                    name: speaker.name().to_owned(),
+                },
+            );
+            seats.push(Seat {
+                who,
+                speaker,
+                ear,
+                over: false,
+                voice: false,
+                voiced: 0,
+                turn: None,
+            });
+        }
+        let mouth = Mouth::new(parts.throat.clone(), speech);
+        Ok(Self {
+            parts,
+            seats,
+            conversation,
+            mouth,
+            lines: HashMap::new(),
+            replies: HashMap::new(),
+            book: TurnBook::default(),
+            witness,
+            inbox,
+            running: 0,
+            start: Instant::now(),
+            frame: 0,
+            next_turn: 1,
+            told: Vec::new(),
+            brain_failed: false,
+        })
+    }
+
+    fn now(&self) -> Moment {
+        match self.parts.pace {
+            Pace::Real => Moment::ZERO.after(self.start.elapsed()),
+            Pace::Fast => Moment::from_millis(self.frame * 20),
+        }
+    }
+
+    /// Whether something runs that the next frame must wait for when there is no clock.
+    fn is_busy(&self) -> bool {
+        self.running > 0 || self.mouth.is_making()
+    }
+
+    /// Whether nobody speaks, nothing is being recognised, and nothing is being answered.
+    fn is_at_rest(&self) -> bool {
+        !self.is_busy()
+            && self.mouth.is_silent()
+            && self.conversation.phase() == Phase::Listening
+            && self.seats.iter().all(|seat| seat.ear.is_quiet())
+    }
+
+    async fn next_frame(&mut self) -> Result<(), Failure> {
+        let rest = self.is_at_rest();
+        let speaking = self.conversation.phase() == Phase::Speaking;
+        let mut sound = [0.0; FRAME];
+        for index in 0..self.seats.len() {
+            let now = self.now();
+            let seat = &mut self.seats[index];
+            seat.over = seat.speaker.play(self.frame, rest, BREATH, &mut sound) == Sound::Over;
+            if seat.speaker.hears_us() && speaking {
+                // Without echo cancellation a microphone beside a loudspeaker hears Goobster's own voice.
+                sound.fill(0.0);
+            }
+            let mut told = std::mem::take(&mut self.told);
+            seat.ear.hear(now, &sound, &mut self.next_turn, &mut told);
+            self.told_by(index, &mut told)?;
+            self.told = told;
+            self.report_voice(index)?;
+        }
+        self.play()?;
+        self.frame += 1;
+        if self
+            .conversation
+            .deadline()
+            .is_some_and(|deadline| deadline <= self.now())
+        {
+            self.converse(Event::Tick)?;
+        }
+        if self.parts.pace == Pace::Fast {
+            // Lets the tasks of this runtime's thread go on.
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+
+    fn message(&mut self, message: Message) -> Result<(), Failure> {
+        match message {
+            Message::Decoded { seat, ticket, result } => {
+                self.running -= 1;
+                if let Err(error @ (RecogniseError::Model { .. } | RecogniseError::BadRequest(_))) = result {
+                    return Err(error.into());
+                }
+                let (now, mut told) = (self.now(), Vec::new());
+                self.seats[seat].ear.decoded(now, ticket, result, &mut told);
+                self.told_by(seat, &mut told)
+            }
+            Message::Reply { reply, piece } => match piece {
+                ReplyPiece::Text(text) => {
+                    let now = self.now();
+                    for turn in self
+                        .replies
+                        .get(&reply)
+                        .map(|r| r.turns.clone())
+                        .unwrap_or_default()
+                    {
+                        if let Some(times) = self.book.get_mut(turn) {
+                            times.answered.get_or_insert(now);
+                        }
+                    }
+                    self.converse(Event::ReplyText { reply, text })
+                }
+                ReplyPiece::Timer { after, announcement } => self.converse(Event::ReplyTimer {
+                    reply,
+                    after,
+                    announcement,
+                }),
+                _ => Ok(()),
+            },
+            Message::ReplyOver { reply, result } => {
+                self.running -= 1;
+                match result {
+                    Ok(()) => self.converse(Event::ReplyEnded { reply }),
+                    Err(RespondError::Aborted) => Ok(()),
+                    Err(error) => {
+                        self.brain_failed = true;
+                        self.witness.trouble(&error.to_string())?;
+                        self.converse(Event::ReplyFailed {
+                            reply,
+                            why: (&error).into(),
+                        })
+                    }
+                }
+            }
+        }
+    }
+
+    fn converse(&mut self, event: Event) -> Result<(), Failure> {
+        let now = self.now();
+        for effect in self.conversation.step(now, event) {
+            self.carry_out(effect)?;
+        }
+        Ok(())
+    }
+}
