@@ -64,7 +64,9 @@ impl RedisServer {
     /// # Errors
     /// When it does not start or does not answer within 10 s.
     pub fn resume(&mut self) -> io::Result<()> {
-        let child = Command::new("redis-server")
+        // Set by `cargo xtask` where the system has none and set-up fetched one.
+        let program = std::env::var_os("GOOBSTER_REDIS_SERVER").unwrap_or_else(|| "redis-server".into());
+        let child = Command::new(program)
             .args([
                 "--bind",
                 "127.0.0.1",

@@ -46,7 +46,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         eprintln!("cargo-nextest is not installed; using cargo test");
         return shell::run(
             shell::cargo()
-                .arg("test")
+                .args(["test", "--no-fail-fast"])
                 .args(&scope)
                 .args(passed_on(&arguments.passed)),
         );

