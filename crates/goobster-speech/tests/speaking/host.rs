@@ -96,23 +96,7 @@ fn inference_what_the_host_says_is_heard() {
     let folder = tempfile::tempdir().unwrap();
     let service = start(folder.path());
     let text = "The meeting starts at 6 pm, and everyone is welcome to bring 2 friends.";
-    // The address is read from the environment, which only a process of its own may have changed safely.
-    let said = Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "host::says_what_it_is_told",
-            "--ignored",
-            "--nocapture",
-        ])
-        .env(
-            "SPEECHD_ADDRESS",
-            format!("unix_socket:{}", folder.path().join("speechd.sock").display()),
-        )
-        .env("HOME", folder.path())
-        .env(TEXT, text)
-        .output()
-        .unwrap();
-    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stdout));
+    in_another_process(folder.path(), "host::says_what_it_is_told", text);
     drop(service);
 
     let spoken = folder.path().join("spoken.wav");
@@ -135,7 +119,35 @@ fn inference_what_the_host_says_is_heard() {
     assert!(score.rate() <= 0.25, "heard {heard:?}");
 }
 
-/// The second process of the test above.
+#[test]
+fn what_the_host_says_can_be_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let _service = start(folder.path());
+    // Nothing paces a file, so the text must be too long to be over before it is stopped.
+    let text = "This is never heard to its end. ".repeat(300);
+    in_another_process(folder.path(), "host::stops_when_it_is_told", &text);
+}
+
+/// Runs an ignored test in a process of its own: the service's address is read from the environment, which only such a
+/// process may have changed safely.
+fn in_another_process(folder: &Path, test: &str, text: &str) {
+    let said = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--ignored", "--nocapture"])
+        .env(
+            "SPEECHD_ADDRESS",
+            format!("unix_socket:{}", folder.join("speechd.sock").display()),
+        )
+        .env("HOME", folder)
+        .env(TEXT, text)
+        .output()
+        .unwrap();
+    let (out, err) = (
+        String::from_utf8_lossy(&said.stdout),
+        String::from_utf8_lossy(&said.stderr),
+    );
+    assert!(said.status.success(), "{out}{err}");
+}
+
 #[test]
 #[ignore = "run by another test, which starts a speech service for it"]
 fn says_what_it_is_told() {
@@ -145,12 +157,19 @@ fn says_what_it_is_told() {
         let mut utterance = voice.say(&text, Language::ENGLISH).unwrap();
         assert_eq!(utterance.next().await.unwrap(), HostEvent::Begun);
         assert_eq!(utterance.finished().await.unwrap(), HostEvent::Ended);
-        let mut stopped = voice
-            .say(&"This is never heard to its end. ".repeat(30), Language::ENGLISH)
-            .unwrap();
-        assert_eq!(stopped.next().await.unwrap(), HostEvent::Begun);
+    });
+}
+
+#[test]
+#[ignore = "run by another test, which starts a speech service for it"]
+fn stops_when_it_is_told() {
+    let text = std::env::var(TEXT).expect("the test that starts the service says what to say");
+    let voice = HostSpeech::connect().unwrap();
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let mut utterance = voice.say(&text, Language::ENGLISH).unwrap();
+        assert_eq!(utterance.next().await.unwrap(), HostEvent::Begun);
         voice.stop().unwrap();
-        assert_eq!(stopped.finished().await.unwrap(), HostEvent::Stopped);
+        assert_eq!(utterance.finished().await.unwrap(), HostEvent::Stopped);
     });
 }
 
