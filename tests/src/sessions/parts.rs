@@ -84,6 +84,8 @@ struct PlannedPart {
     /// A recogniser's state: held while it exists.
     permit: Mutex<Option<OwnedSemaphorePermit>>,
     gone: AtomicBool,
+    /// Whether it was told to end, in order or by force.
+    told: AtomicBool,
     /// The call it is on, while that is joined.
     line: Option<(u64, AtomicBool)>,
 }
@@ -114,14 +116,20 @@ impl PlannedPart {
 }
 
 impl Drop for PlannedPart {
-    /// Whatever force could not end goes with the last reference, as the real things do.
+    /// Whatever force could not end goes with the last reference, as the real things do. One that nobody told to end was
+    /// forgotten: a real connection would stay in its channel.
     fn drop(&mut self) {
+        if !self.told.load(Ordering::Acquire) {
+            self.world
+                .violation(&format!("a part ({:?}) was dropped without being told to end", self.target));
+        }
         self.end();
     }
 }
 
 impl Part for PlannedPart {
     fn stop(&self, _cause: StopCause) -> PortFuture<'_, Result<(), PartError>> {
+        self.told.store(true, Ordering::Release);
         let fault = self.next();
         assert!(fault != Some(Fault::PanicAtOnce), "planned panic");
         Box::pin(async move {
@@ -133,6 +141,7 @@ impl Part for PlannedPart {
     }
 
     fn force(&self) -> PortFuture<'_, Result<Vec<Stuck>, PartError>> {
+        self.told.store(true, Ordering::Release);
         let fault = match &self.chance {
             // Force is simpler than an orderly stop: it fails less often.
             Chance::Percent(percent) => self.world.fault(percent / 3),
@@ -204,6 +213,7 @@ impl PlannedParts {
             stuck: self.stuck,
             permit: Mutex::new(permit),
             gone: AtomicBool::new(false),
+            told: AtomicBool::new(false),
             line: line.map(|guild| (guild, AtomicBool::new(false))),
         })
     }

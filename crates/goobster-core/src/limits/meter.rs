@@ -87,8 +87,7 @@ impl Meter {
             last_seq: ChargeSeq::default(),
             stop_at: now.after(opened.granted.as_duration()),
             known: (now, opened.usage),
-            // A session that starts with little left needs no warning: the forecast just said so.
-            warned: opened.usage.remaining <= limits.warn_before,
+            warned: false,
         }
     }
 

@@ -17,14 +17,18 @@ use super::session::{ClosedSession, Session};
 use super::supervisor::measure;
 use super::teardown::run::{StepWork, run_step};
 use super::teardown::{Step, StepEnd, StepReport};
-use super::{CloseReason, telemetry};
+use super::{CloseReason, SessionId, telemetry};
+use crate::ids::GuildId;
 use crate::invariant;
 use crate::limits::{Closing, LimitsError, Millis, SlotLease, Slots};
 use crate::ports::PortFuture;
 use crate::time::Moment;
 
 /// How long tasks that were called off may take to be gone.
-const GRACE: Duration = Duration::from_millis(20);
+pub(super) const GRACE: Duration = Duration::from_millis(20);
+
+/// The longest that giving the place back may take, tries included, when the steps left much time.
+const MOST_RELEASE: Duration = Duration::from_secs(2);
 
 /// Why and when a session ends, and what is not charged yet.
 pub(super) struct Demise {
@@ -54,6 +58,8 @@ pub(super) async fn clean_up(
     session.shut();
     session.stopping.cancel();
     let _ = measure(session);
+    // What is under way at the store must not overtake the close record.
+    errands.call_off(GRACE, &core.quarantine).await;
     // The last charges run beside the steps, so that a slow store costs no time of theirs.
     let (settled, mut progress) = watch::channel(Settled::default());
     let settling = core.tasks.spawn(settle(
@@ -63,11 +69,13 @@ pub(super) async fn clean_up(
         unsettled,
         settled,
     ));
-    errands.call_off(GRACE, &core.quarantine).await;
 
     let mut steps = stop_parts(core, session, reason).await;
-    let removal = core.config.steps.of(Step::Removal);
-    let late = tokio::time::timeout(removal / 2, progress.wait_for(|settled| settled.finished))
+    // What the steps left of the cleanup's time is the store's; half the removal's own budget is for giving the place back.
+    let release = core.config.steps.of(Step::Removal) / 2;
+    let end = began.after(core.config.cleanup_delay);
+    let patience = end.since(core.clock.now()).saturating_sub(release);
+    let late = tokio::time::timeout(patience, progress.wait_for(|settled| settled.finished))
         .await
         .is_err();
     let settled = *progress.borrow();
@@ -82,12 +90,12 @@ pub(super) async fn clean_up(
             amount,
         });
     }
-    let within = removal / 2;
+    let within = end.since(core.clock.now()).clamp(release / 2, MOST_RELEASE);
     let work = Arc::new(ReleaseWork {
         slots: Arc::clone(&core.slots),
         lease: session.lease,
     });
-    steps.push(run(core, session, Step::Removal, within, work).await);
+    steps.push(run(core, session.id, Step::Removal, within, work).await);
 
     let now = core.clock.now();
     let took = now.since(began);
@@ -127,12 +135,12 @@ async fn stop_parts(core: &Arc<Core>, session: &Session, reason: CloseReason) ->
     let mut steps = Vec::with_capacity(Step::ALL.len());
     for step in Step::ALL {
         if let Some(work) = work_of(session, step, StopCause::Closing(reason)) {
-            steps.push(run(core, session, step, core.config.steps.of(step), work).await);
+            steps.push(run(core, session.id, step, core.config.steps.of(step), work).await);
         }
         if step == Step::Connection
             && let Some(line) = core.registry.leave_call(session)
         {
-            steps.extend(hang_up(core, session, &line, reason).await);
+            steps.extend(hang_up(core, session.id, session.guild, &line, reason).await);
         }
     }
     steps
@@ -180,14 +188,14 @@ fn check(core: &Core, session: &Session, took: Duration, (active, charged): (Mil
 
 async fn run(
     core: &Arc<Core>,
-    session: &Session,
+    session: SessionId,
     step: Step,
     budget: Duration,
     work: Arc<dyn StepWork>,
 ) -> StepReport {
     let told = |attempt, cause| {
         core.events.emit(SessionEvent::CleanupError {
-            session: session.id,
+            session,
             step,
             attempt,
             cause,
@@ -195,7 +203,7 @@ async fn run(
     };
     let report = run_step(core.steps(), step, budget, work, told).await;
     if report.end == StepEnd::Abandoned {
-        tracing::error!(session = %session.id, %step, "cleanup step failed even by force: something may leak");
+        tracing::error!(%session, %step, "cleanup step failed even by force: something may leak");
     }
     report
 }
@@ -207,10 +215,28 @@ fn work_of(session: &Session, step: Step, cause: StopCause) -> Option<Arc<dyn St
     Some(Arc::new(PartWork { part, cause }))
 }
 
+/// Destroys the connection of a call whose last session ended while a request held on to it that was then refused.
+/// There is no session whose events could tell of a failure, so that the log does.
+pub(super) async fn hang_up_unclaimed(core: &Core, guild: GuildId, line: &Arc<Line>) {
+    if let Some(connection) = line.take() {
+        let work = Arc::new(PartWork {
+            part: connection,
+            cause: StopCause::Closing(CloseReason::NeverStarted),
+        });
+        let told = |attempt, cause: super::teardown::AttemptFault| {
+            tracing::warn!(%guild, attempt, ?cause, "an unclaimed call could not be left");
+        };
+        let budget = core.config.steps.of(Step::Connection);
+        run_step(core.steps(), Step::Connection, budget, work, told).await;
+    }
+    core.registry.remove_call(guild, line);
+}
+
 /// Destroys the connection of a call that this session was the last of.
 async fn hang_up(
     core: &Arc<Core>,
-    session: &Session,
+    session: SessionId,
+    guild: GuildId,
     line: &Arc<Line>,
     reason: CloseReason,
 ) -> Option<StepReport> {
@@ -233,7 +259,7 @@ async fn hang_up(
         }
         None => None,
     };
-    core.registry.remove_call(session.guild, line);
+    core.registry.remove_call(guild, line);
     report
 }
 

@@ -85,13 +85,16 @@ pub enum ConfigError {
         timeout: Duration,
     },
     /// The cleanup steps do not fit.
-    #[error("the cleanup steps take {steps:?} in all, which is more than cleanup_delay ({delay:?})")]
+    #[error("the cleanup steps take {steps:?} in all, which leaves no 20 ms of cleanup_delay ({delay:?})")]
     StepsTooLong {
         /// The sum of the steps' budgets.
         steps: Duration,
         /// The cleanup's own budget.
         delay: Duration,
     },
+    /// The limits' numbers do not fit.
+    #[error("{0}")]
+    Limits(String),
 }
 
 impl SessionConfig {
@@ -150,7 +153,8 @@ impl SessionConfig {
             });
         }
         let steps = self.steps.total();
-        if steps > self.cleanup_delay {
+        // Tasks that are called off get their grace before the first step.
+        if steps + super::cleanup::GRACE > self.cleanup_delay {
             return Err(ConfigError::StepsTooLong {
                 steps,
                 delay: self.cleanup_delay,

@@ -54,6 +54,12 @@ impl Errands {
             .push((kind, AbortOnDropHandle::new(tracker.spawn(errand))));
     }
 
+    /// Takes one of this kind out, to be ended.
+    pub(super) fn take(&mut self, wanted: Kind) -> Option<AbortOnDropHandle<Outcome>> {
+        let index = self.tasks.iter().position(|(kind, _)| *kind == wanted)?;
+        Some(self.tasks.swap_remove(index).1)
+    }
+
     /// How many of this kind are under way.
     pub(super) fn count(&self, wanted: Kind) -> usize {
         self.tasks.iter().filter(|(kind, _)| *kind == wanted).count()

@@ -1,6 +1,7 @@
 //! The session manager: add a session, find it, end it. A thin front: what is decided here is decided in the registry
 //! (who is in), the state machine (what happens to them) and the cleanup (how it ends).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -24,8 +25,11 @@ use super::session::{AudioSettings, ClosedSession, Session};
 use super::{CloseReason, SessionId, SessionIds, supervisor};
 use crate::ids::{ChannelId, GuildId, UserId};
 use crate::invariant::Leftovers;
-use crate::limits::{Ledger, LimitsConfig, LimitsError, Millis, Recovery, Slots, Usage};
+use crate::limits::{self, Ledger, LimitsConfig, LimitsError, Millis, Recovery, Slots, Usage};
 use crate::time::{Moment, UtcMillis};
+
+/// How often a shutdown looks for requests that became sessions.
+const SHUTDOWN_LOOK: Duration = Duration::from_millis(5);
 
 /// What the session manager needs from outside.
 #[derive(Clone)]
@@ -124,16 +128,20 @@ pub struct Shutdown {
 }
 
 impl SessionManager {
-    /// A manager without sessions.
+    /// A manager without sessions. A limit that can never bind is told in one `info` line.
     ///
     /// # Errors
-    /// The first number of `config` that does not fit.
+    /// The first number of `config` or `limits` that does not fit.
     pub fn new(
         config: SessionConfig,
         limits: LimitsConfig,
         ports: SessionPorts,
     ) -> Result<Self, ConfigError> {
         config.check()?;
+        limits
+            .validate()
+            .map_err(|error| ConfigError::Limits(error.to_string()))?;
+        limits::announce_never_binding(&limits);
         super::telemetry::describe();
         let SessionPorts {
             slots,
@@ -237,11 +245,11 @@ impl SessionManager {
     /// # Errors
     /// [`Refusal::NoSession`].
     pub fn end(&self, user: UserId) -> Result<Ending, Refusal> {
-        let session = self.core.registry.of_user(user).into_iter().next_back();
+        let (called_off, session) = self.core.registry.call_off(user);
         if let Some(session) = &session {
             session.ask_to_end(CloseReason::EndedByOwner);
         }
-        if self.core.registry.call_off(user) || session.is_some() {
+        if called_off || session.is_some() {
             return Ok(Ending { session });
         }
         Err(Refusal::NoSession)
@@ -334,25 +342,35 @@ impl SessionManager {
     /// Lets nobody in any more, ends every session, and waits for them: at most the cleanup delay and a second.
     pub async fn shutdown(&self) -> Shutdown {
         self.core.registry.shut();
-        let sessions = self.core.registry.all();
-        for session in &sessions {
-            session.ask_to_end(CloseReason::ShuttingDown);
-        }
+        let mut seen = BTreeMap::new();
         let all = async {
-            for session in &sessions {
-                session.closed.wait().await;
+            loop {
+                // A request that was being reserved when the door shut becomes a session that is told to end.
+                let starting = self.core.registry.counts().starting;
+                let sessions = self.core.registry.all();
+                if sessions.is_empty() && starting == 0 {
+                    break;
+                }
+                for session in &sessions {
+                    session.ask_to_end(CloseReason::ShuttingDown);
+                    seen.insert(session.id, Arc::clone(session));
+                }
+                for session in sessions {
+                    session.closed.wait().await;
+                }
+                tokio::time::sleep(SHUTDOWN_LOOK).await;
             }
         };
         let within = self.core.config.cleanup_delay + Duration::from_secs(1);
         let _ = tokio::time::timeout(within, all).await;
         self.core.stop.cancel();
         self.core.tasks.close();
-        let left = sessions
-            .iter()
+        let left = seen
+            .values()
             .filter(|session| session.closed.get().is_none())
             .count();
         Shutdown {
-            ended: sessions.len() - left,
+            ended: seen.len() - left,
             left,
             stuck: self.core.quarantine.list(),
         }

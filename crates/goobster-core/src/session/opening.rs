@@ -7,7 +7,7 @@ use super::core::Core;
 use super::error::StartError;
 use super::events::SessionEvent;
 use super::manager::NewSession;
-use super::registry::Door;
+use super::registry::{Door, Ticket};
 use super::resources::{Part, PartError, PartKind, SessionParts, StopCause};
 use super::session::{Birth, Session};
 use super::supervisor::Opened;
@@ -28,8 +28,31 @@ pub(super) async fn admit(core: &Arc<Core>, new: &NewSession) -> Result<Arc<Sess
         }
         .into());
     }
+    let ticket = core.registry.ticket(&new.admitted, core.ids.next())?;
+    match reserve(core, new, &ticket).await {
+        Ok(session) => {
+            ticket.grant(&session);
+            Ok(session)
+        }
+        Err(error) => {
+            let guild = new.admitted.guild;
+            if let Some(line) = ticket.withdraw() {
+                let core = Arc::clone(core);
+                let tasks = core.tasks.clone();
+                tasks.spawn(async move { cleanup::hang_up_unclaimed(&core, guild, &line).await });
+            }
+            Err(error)
+        }
+    }
+}
+
+/// Waits for what is closing, then reserves a place at the store.
+async fn reserve(
+    core: &Arc<Core>,
+    new: &NewSession,
+    ticket: &Ticket<'_>,
+) -> Result<Arc<Session>, StartError> {
     let admitted = &new.admitted;
-    let ticket = core.registry.ticket(admitted, core.ids.next())?;
     let called_off = || StartError::CalledOff(CloseReason::NeverStarted);
     // A closing session or call has its cleanup delay; waiting longer would not help.
     let patience = core
@@ -71,10 +94,13 @@ pub(super) async fn admit(core: &Arc<Core>, new: &NewSession) -> Result<Arc<Sess
             tracing::error!(%error, "no place could be reserved");
             Refusal::Limit(limits::Refusal::StoreDown).into()
         }
-        error => StartError::Failed {
-            what: "reserving a place",
-            cause: error.to_string().into(),
-        },
+        error => {
+            tracing::error!(%error, "no place could be reserved");
+            StartError::Failed {
+                what: "reserving a place",
+                cause: error.to_string().into(),
+            }
+        }
     })?;
     let session = Arc::new(Session::new(Birth {
         id: ticket.id,
@@ -95,7 +121,6 @@ pub(super) async fn admit(core: &Arc<Core>, new: &NewSession) -> Result<Arc<Sess
         guild: session.guild,
     };
     core.events.emit(event);
-    ticket.grant(&session);
     Ok(session)
 }
 
@@ -123,6 +148,7 @@ pub(super) async fn open(
         }
     };
     let lease = session.lease;
+    let asked = core.clock.now();
     let confirming = core.store_retrying("confirming a place", || core.slots.confirm(lease));
     let lease = confirming.await.map_err(failed("confirming the place"))?;
     let opening = Opening {
@@ -140,7 +166,10 @@ pub(super) async fn open(
     let work = parts.work(&session);
     Ok(Opened {
         charged,
-        good_for: lease.good_for,
+        // Counted from before it was asked for: the store counts from before it answered.
+        good_for: lease
+            .good_for
+            .map(|span| span.saturating_sub(core.clock.now().since(asked))),
         work,
     })
 }
@@ -168,18 +197,24 @@ async fn make(
 /// Puts a part in its place, or stops it when the session is closing already.
 pub(super) async fn put(core: &Arc<Core>, session: &Arc<Session>, kind: PartKind, part: Arc<dyn Part>) {
     if let Err(late) = session.hold(kind, part) {
-        let cause = StopCause::Closing(CloseReason::NeverStarted);
-        let work = Arc::new(cleanup::PartWork { part: late, cause });
-        let step = kind.step();
-        let told = |attempt, cause| {
-            core.events.emit(SessionEvent::CleanupError {
-                session: session.id,
-                step,
-                attempt,
-                cause,
-            });
-        };
-        run_step(core.steps(), step, core.config.steps.of(step), work, told).await;
+        // In a task of its own: the errand that made the part is being called off.
+        let (core, session) = (Arc::clone(core), session.id);
+        let tasks = core.tasks.clone();
+        let stopping = tasks.spawn(async move {
+            let cause = StopCause::Closing(CloseReason::NeverStarted);
+            let work = Arc::new(cleanup::PartWork { part: late, cause });
+            let step = kind.step();
+            let told = |attempt, cause| {
+                core.events.emit(SessionEvent::CleanupError {
+                    session,
+                    step,
+                    attempt,
+                    cause,
+                });
+            };
+            run_step(core.steps(), step, core.config.steps.of(step), work, told).await;
+        });
+        let _ = stopping.await;
     }
 }
 

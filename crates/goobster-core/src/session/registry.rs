@@ -59,7 +59,8 @@ pub(super) struct Ticket<'a> {
     admitted: &'a Admitted,
     pub(super) id: SessionId,
     pub(super) off: CancellationToken,
-    granted: bool,
+    /// Nothing is left to undo: it was granted, or it has left the table.
+    done: bool,
 }
 
 impl Registry {
@@ -79,7 +80,7 @@ impl Registry {
             admitted,
             id,
             off,
-            granted: false,
+            done: false,
         })
     }
 
@@ -103,11 +104,15 @@ impl Registry {
         all
     }
 
-    /// Calls a user's request off; false when there is none.
-    pub(super) fn call_off(&self, user: UserId) -> bool {
+    /// Calls a user's request off, and gives their latest session: at one moment, so that a request which is granted
+    /// just now is one or the other. Tells whether there was a request.
+    pub(super) fn call_off(&self, user: UserId) -> (bool, Option<Arc<Session>>) {
         let state = lock(&self.state);
         let request = state.starting.get(&user);
-        request.inspect(|(_, off)| off.cancel()).is_some()
+        let called_off = request.inspect(|(_, off)| off.cancel()).is_some();
+        let ids = state.by_user.get(&user).map_or(&[][..], Vec::as_slice);
+        let session = ids.iter().rev().find_map(|id| state.sessions.get(id).cloned());
+        (called_off, session)
     }
 
     /// Lets nobody in any more, and calls every request off.
@@ -213,7 +218,7 @@ impl Ticket<'_> {
     /// The request was granted: the session takes its place in the table.
     pub(super) fn grant(mut self, session: &Arc<Session>) {
         let mut state = lock(&self.registry.state);
-        self.granted = true;
+        self.done = true;
         state.starting.remove(&self.admitted.user);
         state.sessions.insert(self.id, Arc::clone(session));
         state.by_user.entry(session.owner).or_default().push(self.id);
@@ -226,11 +231,19 @@ impl Ticket<'_> {
     }
 }
 
-impl Drop for Ticket<'_> {
-    fn drop(&mut self) {
-        if self.granted {
-            return;
+impl Ticket<'_> {
+    /// The request was refused: it leaves the table and the call. Gives the line back when nobody else is left on it:
+    /// a session that ended meanwhile did not hang up for this request's sake, so it is for the caller to do, and then
+    /// to [`remove_call`](Registry::remove_call).
+    pub(super) fn withdraw(mut self) -> Option<Arc<Line>> {
+        self.leave()
+    }
+
+    fn leave(&mut self) -> Option<Arc<Line>> {
+        if self.done {
+            return None;
         }
+        self.done = true;
         let mut state = lock(&self.registry.state);
         if state
             .starting
@@ -239,10 +252,24 @@ impl Drop for Ticket<'_> {
         {
             state.starting.remove(&self.admitted.user);
         }
-        // A call that was made for this request has no connection yet, so that there is nothing to destroy.
         let guild = self.admitted.guild;
-        if let Some(line) = state.calls.leave(guild, self.id) {
-            state.calls.remove(guild, &line);
+        let line = state.calls.leave(guild, self.id)?;
+        if line.connection().is_some() {
+            return Some(line);
+        }
+        // A call that was made for this request has no connection yet, so that there is nothing to destroy.
+        state.calls.remove(guild, &line);
+        None
+    }
+}
+
+impl Drop for Ticket<'_> {
+    fn drop(&mut self) {
+        // Only a request that is dropped half-way gets here, which happens when its runtime goes down.
+        let guild = self.admitted.guild;
+        if let Some(line) = self.leave() {
+            tracing::error!(%guild, "a request was dropped with the last hold on a call");
+            self.registry.remove_call(guild, &line);
         }
     }
 }

@@ -15,6 +15,7 @@ use super::error::StartError;
 use super::events::SessionEvent;
 use super::machine::{Effect, Event, Machine, Phase};
 use super::manager::NewSession;
+use super::quarantine::Stuck;
 use super::resources::{Notice, PartError, Replaceable, SessionParts, StopCause};
 use super::session::Session;
 use super::teardown::run::{panic_words, run_step};
@@ -199,7 +200,14 @@ impl Supervisor {
             Effect::Renew => {
                 let (core, lease) = (Arc::clone(&self.core), self.session.lease);
                 let errand = async move {
-                    Outcome::Renewed(core.store("renewing a place", core.slots.renew(lease)).await)
+                    let asked = core.clock.now();
+                    let renewed = core.store("renewing a place", core.slots.renew(lease)).await;
+                    Outcome::Renewed(renewed.map(|mut lease| {
+                        // Counted from before it was asked for: the store counts from before it answered.
+                        let took = core.clock.now().since(asked);
+                        lease.good_for = lease.good_for.map(|span| span.saturating_sub(took));
+                        lease
+                    }))
                 };
                 self.errands.spawn(&self.core.tasks, Kind::Renewing, errand);
             }
@@ -299,7 +307,16 @@ impl Supervisor {
             self.errands
                 .spawn(&self.core.tasks, Kind::Resetting(what), errand);
         } else {
+            // Two conversations at once would answer everything twice.
+            let running = self.errands.take(Kind::Working);
             let errand = async move {
+                if let Some(mut running) = running {
+                    running.abort();
+                    if tokio::time::timeout(cleanup::GRACE, &mut running).await.is_err() {
+                        let name = "Working of a session, replaced".to_owned();
+                        core.quarantine.admit(Stuck::task(name, running.detach()));
+                    }
+                }
                 let Some(work) = parts.work(&session) else {
                     return Outcome::Worked(Ok(()));
                 };
