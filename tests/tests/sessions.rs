@@ -15,5 +15,7 @@ mod fixture;
 mod living;
 #[path = "sessions/regressions.rs"]
 mod regressions;
+#[path = "sessions/slow_store.rs"]
+mod slow_store;
 #[path = "sessions/starting.rs"]
 mod starting;

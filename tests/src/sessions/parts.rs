@@ -120,8 +120,10 @@ impl Drop for PlannedPart {
     /// forgotten: a real connection would stay in its channel.
     fn drop(&mut self) {
         if !self.told.load(Ordering::Acquire) {
-            self.world
-                .violation(&format!("a part ({:?}) was dropped without being told to end", self.target));
+            self.world.violation(&format!(
+                "a part ({:?}) was dropped without being told to end",
+                self.target
+            ));
         }
         self.end();
     }
@@ -249,6 +251,7 @@ impl SessionParts for PlannedParts {
         let (world, session) = (Arc::clone(&self.world), Arc::clone(session));
         let fails = self.work_fails;
         Some(Box::pin(async move {
+            let _at_work = world.work(session.id().get());
             if fails {
                 tokio::time::sleep(Duration::from_millis(world.below(20_000))).await;
                 let fault = world.fault(80).filter(|fault| *fault != Fault::Hang);

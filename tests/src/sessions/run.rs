@@ -114,6 +114,7 @@ pub async fn run_plan(plan: Plan) -> Outcome {
         inner,
         world: Arc::clone(&world),
         percent: plan.store_faults,
+        slow: Duration::ZERO,
     });
     let clock = Arc::new(TokioClock::starting_at(UtcMillis::new(1_800_000_000_000)));
     let ports = SessionPorts {

@@ -12,7 +12,7 @@ use goobster_core::session::{
 };
 use goobster_core::time::UtcMillis;
 use goobster_store::MemoryStore;
-use goobster_tests::sessions::{Chance, PlannedParts, StepFaults, Target, World, admitted};
+use goobster_tests::sessions::{Chance, FaultyStore, PlannedParts, StepFaults, Target, World, admitted};
 
 pub(crate) struct Fixture {
     pub(crate) sessions: SessionManager,
@@ -33,6 +33,27 @@ impl Fixture {
 
     pub(crate) fn with(limits: &LimitsConfig, config: SessionConfig, lease: Option<Duration>) -> Self {
         Self::on(MemoryStore::with_lease(limits, lease).unwrap(), limits, config, 0)
+    }
+
+    /// A store whose every answer takes this long.
+    pub(crate) fn slow(slow: Duration) -> Self {
+        let mut fixture = Self::new();
+        let store = Arc::new(FaultyStore {
+            inner: fixture.store.clone(),
+            world: Arc::clone(&fixture.world),
+            percent: 0,
+            slow,
+        });
+        let ports = SessionPorts {
+            slots: Arc::clone(&store) as Arc<dyn Slots>,
+            ledger: store,
+            clock: Arc::clone(&fixture.clock) as Arc<dyn WallClock>,
+            node: 0,
+        };
+        fixture.sessions =
+            SessionManager::new(SessionConfig::default(), LimitsConfig::default(), ports).unwrap();
+        fixture.events = fixture.sessions.subscribe();
+        fixture
     }
 
     /// A process on a store, which started so many seconds after the others.
