@@ -120,7 +120,7 @@ impl Drop for PlannedPart {
     /// forgotten: a real connection would stay in its channel.
     fn drop(&mut self) {
         if !self.told.load(Ordering::Acquire) {
-            self.world.violation(&format!(
+            self.world.violation(format!(
                 "a part ({:?}) was dropped without being told to end",
                 self.target
             ));
