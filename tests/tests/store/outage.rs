@@ -27,21 +27,24 @@ fn limits() -> LimitsConfig {
 }
 
 async fn store(server: &RedisServer, when_down: WhenDown) -> Store {
+    store_with(server, when_down, &limits(), Duration::from_millis(50)).await
+}
+
+async fn store_with(
+    server: &RedisServer,
+    when_down: WhenDown,
+    limits: &LimitsConfig,
+    retry_every: Duration,
+) -> Store {
     let options = RedisOptions {
         lease: Duration::from_millis(800),
         patience: Duration::from_millis(400),
         ..RedisOptions::default()
     };
-    let redis = RedisStore::connect(&server.url(), NodeId::new(1), &limits(), options)
+    let redis = RedisStore::connect(&server.url(), NodeId::new(1), limits, options)
         .await
         .unwrap();
-    Resilient::with_timing(
-        redis,
-        &limits(),
-        when_down,
-        Duration::from_millis(50),
-        Duration::from_millis(100),
-    )
+    Resilient::with_timing(redis, limits, when_down, retry_every, Duration::from_millis(100))
 }
 
 async fn tick(
@@ -132,6 +135,52 @@ async fn running_sessions_go_on_and_new_ones_are_refused() {
         .reserve(claim(2, 2, 2), Duration::from_secs(1))
         .await
         .expect("and new ones may begin again");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_used_is_written_though_somebody_else_has_the_place_by_now() {
+    let mut server = RedisServer::start();
+    let one_each = LimitsConfig {
+        per_user: 1,
+        ..limits()
+    };
+    // Nobody writes before it is said, so that the place is taken in between.
+    let store = store_with(&server, WhenDown::Refuse, &one_each, Duration::from_secs(2)).await;
+    let running = begin(&store, claim(1, 1, 1), now()).await;
+    let ended = begin(&store, claim(2, 2, 2), now()).await;
+    server.kill().unwrap();
+    for seq in 1..=3 {
+        tick(&store, 1, running, seq).await.unwrap();
+        let owed = charge(claim(2, 2, 2), ended, seq, Millis::from_secs(4), now());
+        assert!(!store.charge(owed).await.unwrap().durable);
+    }
+    store.close(closing(claim(2, 2, 2), ended, now())).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(900)).await;
+    server.resume().unwrap();
+    // Another process gives both members' only places to new sessions of theirs, in other guilds, before anything is written.
+    let other = RedisStore::connect(&server.url(), NodeId::new(2), &one_each, RedisOptions::default())
+        .await
+        .unwrap();
+    for (session, who) in [(11, 1), (12, 2)] {
+        other
+            .reserve(claim(session, who, session), Duration::from_secs(30))
+            .await
+            .unwrap();
+    }
+    written(&store).await;
+    for (who, used) in [(1, 15), (2, 12)] {
+        let usage = other.usage(UserId::new(who), now()).await.unwrap();
+        assert_eq!(usage.used, Millis::from_secs(used), "member {who}");
+    }
+    let record = other.close_record(claim(2, 2, 2)).await.unwrap().unwrap();
+    assert_eq!(record.charged, Millis::from_secs(12));
+    let lease = goobster_core::limits::SlotLease {
+        claim: claim(1, 1, 1),
+        epoch: running,
+        good_for: None,
+    };
+    let lost = store.renew(lease).await;
+    assert!(matches!(lost, Err(LimitsError::LeaseLost { .. })), "{lost:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -173,15 +173,38 @@ async fn damaged_data_is_an_error_and_not_a_fresh_quota() {
     let client = redis::Client::open(server.url()).unwrap();
     let mut link = client.get_multiplexed_async_connection().await.unwrap();
     let key = "goobster:{u1}:quota";
-    let () = redis::cmd("HSET")
+    let whole: Vec<String> = redis::cmd("HGETALL")
         .arg(key)
-        .arg("used")
-        .arg("many")
         .query_async(&mut link)
         .await
         .unwrap();
-    let usage = store.usage(UserId::new(1), NOW).await;
-    assert!(matches!(usage, Err(LimitsError::Corrupt { .. })), "{usage:?}");
+    // A field that is no number, and a row of which a field is gone.
+    for damage in [
+        ["HSET", key, "used", "many"].as_slice(),
+        &["HSET", key, "total", "much"],
+        &["HDEL", key, "used"],
+        &["HDEL", key, "start"],
+        &["HDEL", key, "total"],
+        &["HDEL", key, "kind"],
+    ] {
+        let mut command = redis::cmd(damage[0]);
+        let () = command.arg(&damage[1..]).query_async(&mut link).await.unwrap();
+        let usage = store.usage(UserId::new(1), NOW).await;
+        assert!(
+            matches!(usage, Err(LimitsError::Corrupt { .. })),
+            "{damage:?}: {usage:?}"
+        );
+        let () = redis::cmd("HSET")
+            .arg(key)
+            .arg(&whole)
+            .query_async(&mut link)
+            .await
+            .unwrap();
+    }
+    assert_eq!(
+        store.usage(UserId::new(1), NOW).await.unwrap().used,
+        Millis::from_secs(5)
+    );
     let () = redis::cmd("SET")
         .arg(key)
         .arg("gone")

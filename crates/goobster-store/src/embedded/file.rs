@@ -50,6 +50,35 @@ pub(super) enum Place {
 }
 
 impl Place {
+    /// Opens a store again that was open before. One that is not there any more, as on a volume that was unmounted, is
+    /// not made anew: that would be a fresh quota for everybody.
+    pub(super) fn reopen(&self, generation: u64) -> Result<(Database, Contents), LimitsError> {
+        let (what, gone) = match self {
+            Self::File(path) => {
+                let what = format!("the store {}", path.display());
+                let about = fs::metadata(path).map_err(|error| unavailable(&what, error))?;
+                (what, about.len() == 0)
+            }
+            Self::Backend(backend) => {
+                let what = "the backend".to_owned();
+                let len = backend.len().map_err(|error| unavailable(&what, error))?;
+                (what, len == 0)
+            }
+        };
+        if gone {
+            return Err(corrupt(format!("{what} is empty, and was not before"), None));
+        }
+        let (db, contents) = self.open()?;
+        if contents.generation != generation {
+            let found = contents.generation;
+            return Err(corrupt(
+                format!("{what} is another one than before: opened {found} times and not {generation}"),
+                None,
+            ));
+        }
+        Ok((db, contents))
+    }
+
     /// Opens the store and reads it, or creates it where there is none. Nothing that is there is ever overwritten.
     pub(super) fn open(&self) -> Result<(Database, Contents), LimitsError> {
         match self {
@@ -220,5 +249,37 @@ fn to_io(error: impl Into<redb::Error>) -> io::Error {
     match error.into() {
         redb::Error::Io(io) => io,
         error => io::Error::other(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_that_vanished_or_was_exchanged_is_not_made_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("limits.redb");
+        let place = Place::File(path.clone());
+        let (db, contents) = place.open().unwrap();
+        let generation = tables::next_generation(&db, contents.generation).unwrap();
+        drop(db);
+        place.reopen(generation).unwrap();
+
+        let exchanged = place.reopen(generation + 1).err();
+        assert!(
+            matches!(exchanged, Some(LimitsError::Corrupt { .. })),
+            "{exchanged:?}"
+        );
+        fs::write(&path, b"").unwrap();
+        let emptied = place.reopen(generation).err();
+        assert!(
+            matches!(emptied, Some(LimitsError::Corrupt { .. })),
+            "{emptied:?}"
+        );
+        fs::remove_file(&path).unwrap();
+        let gone = place.reopen(generation).err();
+        assert!(matches!(gone, Some(LimitsError::Unavailable { .. })), "{gone:?}");
+        assert!(!path.exists(), "a fresh quota for everybody");
     }
 }

@@ -136,7 +136,7 @@ impl Writer {
             return Err(down_error("its last commit failed"));
         }
         self.tried = Some(Instant::now());
-        let (db, contents) = self.place.open()?;
+        let (db, contents) = self.place.reopen(self.shared.generation.get())?;
         let books = Arc::new(load(&self.shared.config, contents));
         *self.shared.books.write().unwrap_or_else(PoisonError::into_inner) = books;
         self.db = Some(db);

@@ -290,7 +290,13 @@ impl RedisStore {
                     tracing::warn!(member = %text, "not a session in the index of open sessions: left alone");
                     continue;
                 };
-                self.recover_row(claim, now, &mut recovery).await?;
+                match self.recover_row(claim, now, &mut recovery).await {
+                    // One damaged row must not keep the others open.
+                    Err(error @ LimitsError::Corrupt { .. }) => {
+                        tracing::error!(session = %claim.session, %error, "a session cannot be recovered");
+                    }
+                    done => done?,
+                }
             }
             if next == "0" {
                 break;

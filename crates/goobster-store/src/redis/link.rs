@@ -89,8 +89,11 @@ impl Link {
     }
 
     fn explain(&self, what: &str, error: RedisError) -> LimitsError {
+        // Servers before 7 put what a script throws into a sentence of their own.
+        let words = error.to_string();
+        let damaged = ["CORRUPT ", "WRONGTYPE"].iter().any(|mark| words.contains(mark));
         match error.code() {
-            Some("CORRUPT" | "WRONGTYPE") => LimitsError::Corrupt {
+            _ if damaged => LimitsError::Corrupt {
                 what: format!(
                     "the data on the Redis server at {} while {what}: {error}",
                     self.address

@@ -196,8 +196,17 @@ impl<S: Slots + Ledger> Inner<S> {
             if let Some(running) = self.state().backlog.running.get_mut(&session) {
                 (running.opening, running.adopted) = (None, Some(epoch));
             }
-        } else if running.sent.is_some() {
-            self.hold_on(claim, epoch).await?;
+        }
+        // A session that has ended needs no place any more. One whose place is somebody else's by now must end, but what it
+        // used is owed all the same: it is written first.
+        let mut place_lost = None;
+        if running.opening.is_none() && running.closing.is_none() && running.sent.is_some() {
+            match self.hold_on(claim, epoch).await {
+                Err(error @ LimitsError::Refused(_)) => place_lost = Some(error),
+                held => {
+                    held?;
+                }
+            }
         }
         loop {
             // What is about to be sent must not change any more.
@@ -229,7 +238,7 @@ impl<S: Slots + Ledger> Inner<S> {
                 .await?;
             self.state().backlog.forget(claim);
         }
-        Ok(())
+        place_lost.map_or(Ok(()), Err)
     }
 
     /// The place may have timed out while the store was away: it is taken again, if nobody took the guild over.

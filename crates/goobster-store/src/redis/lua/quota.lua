@@ -8,14 +8,23 @@ local budget, hold_time, forget_after, what = tonumber(ARGV[10]), tonumber(ARGV[
 
 local flat = redis.call('HGETALL', KEYS[1])
 local start, used, buckets, kind = nil, 0, {}, policy
+local kind_text, used_text, total_text = nil, nil, nil
 for i = 1, #flat, 2 do
   local field, value = flat[i], flat[i + 1]
-  if field == 'kind' then kind = value
+  if field == 'kind' then kind, kind_text = value, value
   elseif field == 'start' then start = number(value, 'start in ' .. KEYS[1])
-  elseif field == 'used' then used = number(value, 'used in ' .. KEYS[1])
+  elseif field == 'used' then used, used_text = number(value, 'used in ' .. KEYS[1]), value
+  elseif field == 'total' then total_text = value
   elseif string.sub(field, 1, 2) == 'b:' then
     buckets[number(string.sub(field, 3), 'bucket in ' .. KEYS[1])] = number(value, 'bucket in ' .. KEYS[1])
   end
+end
+-- A row that is there is whole: one without its sum would be a fresh quota.
+if #flat > 0 and not (kind_text and total_text) then
+  error('CORRUPT quota without kind or total in ' .. KEYS[1], 0)
+end
+if #flat > 0 and kind == 'fixed' and not (start and used_text) then
+  error('CORRUPT quota without start or used in ' .. KEYS[1], 0)
 end
 local function newest()
   local found = nil
@@ -101,8 +110,8 @@ local function save(total, ttl)
   end
   redis.call('PEXPIRE', KEYS[1], int(ttl))
 end
-local total = tonumber(redis.call('HGET', KEYS[1], 'total') or 0)
-local applied = seq > tonumber(redis.call('GET', KEYS[3]) or 0)
+local total = number(total_text or '0', 'total in ' .. KEYS[1])
+local applied = seq > number(redis.call('GET', KEYS[3]) or '0', 'mark in ' .. KEYS[3])
 if applied then
   if delta > 0 then
     charge()
@@ -126,7 +135,7 @@ local others, mine = 0, 0
 flat = redis.call('HGETALL', KEYS[2])
 for i = 1, #flat, 2 do
   local amount, expires = string.match(flat[i + 1], '^(%d+):(%-?%d+)$')
-  if not amount then error({err = 'CORRUPT hold in ' .. KEYS[2]}) end
+  if not amount then error('CORRUPT hold in ' .. KEYS[2], 0) end
   if tonumber(expires) <= now then redis.call('HDEL', KEYS[2], flat[i])
   elseif flat[i] == session then mine = tonumber(amount)
   else others = others + tonumber(amount) end
