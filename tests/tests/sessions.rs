@@ -15,7 +15,9 @@ mod fixture;
 mod living;
 #[path = "sessions/regressions.rs"]
 mod regressions;
-#[path = "sessions/slow_store.rs"]
-mod slow_store;
+#[path = "sessions/scripted.rs"]
+mod scripted;
 #[path = "sessions/starting.rs"]
 mod starting;
+#[path = "sessions/stores.rs"]
+mod stores;

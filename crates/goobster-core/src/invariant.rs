@@ -1,5 +1,5 @@
-//! What must always hold about sessions and limits, written once: the model, the tests, the soak, `debug_assert!` and
-//! the production metrics all ask these predicates.
+//! What must always hold about sessions and limits, written once: whoever checks it (the model, the tests, the soak, a
+//! closing session, a shutdown) asks these predicates.
 
 use std::fmt;
 use std::time::Duration;

@@ -84,7 +84,7 @@ struct PlannedPart {
     /// A recogniser's state: held while it exists.
     permit: Mutex<Option<OwnedSemaphorePermit>>,
     gone: AtomicBool,
-    /// Whether it was told to end, in order or by force.
+    /// Whether anybody told it to stop, in whatever way.
     told: AtomicBool,
     /// The call it is on, while that is joined.
     line: Option<(u64, AtomicBool)>,
@@ -116,14 +116,15 @@ impl PlannedPart {
 }
 
 impl Drop for PlannedPart {
-    /// Whatever force could not end goes with the last reference, as the real things do. One that nobody told to end was
-    /// forgotten: a real connection would stay in its channel.
+    /// Whatever force could not end goes with the last reference, as the real things do. Nothing else may: a connection
+    /// that is dropped and not left keeps its place in the call.
     fn drop(&mut self) {
         if !self.told.load(Ordering::Acquire) {
-            self.world.violation(format!(
-                "a part ({:?}) was dropped without being told to end",
-                self.target
-            ));
+            let what = self
+                .target
+                .map_or("connection".to_owned(), |kind| format!("{kind:?}"));
+            self.world
+                .violation(format!("a part ({what}) was dropped and never stopped"));
         }
         self.end();
     }
@@ -251,7 +252,6 @@ impl SessionParts for PlannedParts {
         let (world, session) = (Arc::clone(&self.world), Arc::clone(session));
         let fails = self.work_fails;
         Some(Box::pin(async move {
-            let _at_work = world.work(session.id().get());
             if fails {
                 tokio::time::sleep(Duration::from_millis(world.below(20_000))).await;
                 let fault = world.fault(80).filter(|fault| *fault != Fault::Hang);

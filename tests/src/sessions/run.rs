@@ -114,7 +114,6 @@ pub async fn run_plan(plan: Plan) -> Outcome {
         inner,
         world: Arc::clone(&world),
         percent: plan.store_faults,
-        slow: Duration::ZERO,
     });
     let clock = Arc::new(TokioClock::starting_at(UtcMillis::new(1_800_000_000_000)));
     let ports = SessionPorts {
@@ -262,6 +261,10 @@ impl Run {
         }
         let stuck = self.sessions.quarantine().len();
         let taken = self.world.permit_count - self.world.permits.available_permits();
+        if stuck > taken {
+            self.violations
+                .push(format!("{stuck} pieces are stuck and hold only {taken} permits"));
+        }
         self.check(invariant::quarantine_bounded(
             stuck,
             taken.saturating_sub(stuck),

@@ -25,8 +25,6 @@ pub struct FaultyStore {
     pub world: Arc<World>,
     /// How many of a hundred calls fail.
     pub percent: u32,
-    /// How long every answer takes at least.
-    pub slow: Duration,
 }
 
 impl FaultyStore {
@@ -35,9 +33,6 @@ impl FaultyStore {
         call: impl FnOnce() -> PortFuture<'a, Result<T, LimitsError>> + Send + 'a,
     ) -> PortFuture<'a, Result<T, LimitsError>> {
         Box::pin(async move {
-            if !self.slow.is_zero() {
-                tokio::time::sleep(self.slow).await;
-            }
             if !self.world.chance(self.percent) {
                 return call().await;
             }

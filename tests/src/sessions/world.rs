@@ -28,23 +28,7 @@ struct State {
     rng: StdRng,
     parts_alive: usize,
     lines_up: BTreeMap<u64, usize>,
-    at_work: BTreeMap<u64, usize>,
     violations: Vec<String>,
-}
-
-/// Work under way; dropped, it is over.
-#[derive(Debug)]
-pub struct AtWork {
-    world: Arc<World>,
-    session: u64,
-}
-
-impl Drop for AtWork {
-    fn drop(&mut self) {
-        if let Some(running) = self.world.state().at_work.get_mut(&self.session) {
-            *running -= 1;
-        }
-    }
 }
 
 impl World {
@@ -55,7 +39,6 @@ impl World {
                 rng: StdRng::seed_from_u64(seed ^ 0x9e37_79b9_7f4a_7c15),
                 parts_alive: 0,
                 lines_up: BTreeMap::new(),
-                at_work: BTreeMap::new(),
                 violations: Vec::new(),
             }),
             permits: Arc::new(Semaphore::new(permit_count)),
@@ -130,22 +113,6 @@ impl World {
     /// Notes something that must not be.
     pub fn violation(&self, words: impl Into<String>) {
         self.state().violations.push(words.into());
-    }
-
-    /// A session's work begins, until the guard is dropped. One session has one conversation.
-    pub fn work(self: &Arc<Self>, session: u64) -> AtWork {
-        let mut state = self.state();
-        let running = state.at_work.entry(session).or_default();
-        *running += 1;
-        if *running > 1 {
-            state
-                .violations
-                .push("two conversations in one session".to_owned());
-        }
-        AtWork {
-            world: Arc::clone(self),
-            session,
-        }
     }
 
     /// Everything that must not be and was.

@@ -1,7 +1,7 @@
 //! Every cleanup step fails in every way, alone and together.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -185,4 +185,48 @@ async fn an_inference_that_hangs_is_quarantined_with_its_permit() {
     };
     tokio::time::timeout(secs(60), returned).await.unwrap();
     assert_eq!(permits.available_permits(), 1);
+}
+
+/// A part that takes a moment to stop, and counts how it went.
+struct Slow(Arc<AtomicUsize>);
+
+impl Part for Slow {
+    fn stop(&self, _cause: StopCause) -> PortFuture<'_, Result<(), PartError>> {
+        Box::pin(async {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            self.0.fetch_add(1, Ordering::AcqRel);
+            Ok(())
+        })
+    }
+}
+
+/// In real time: a part is being made on a thread that looks at nothing, and is there when its session has long gone.
+/// It is stopped, and not merely dropped.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_part_that_is_made_after_its_session_is_gone_is_stopped() {
+    let fixture = Fixture::new();
+    let (made, stopped) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let (makes, stops) = (Arc::clone(&made), Arc::clone(&stopped));
+    let parts = Parts::none().part(PartKind::Recognition, move |_| {
+        makes.store(true, Ordering::Release);
+        std::thread::sleep(Duration::from_millis(300));
+        Ok(Arc::new(Slow(Arc::clone(&stops))))
+    });
+    let ends = async {
+        while !made.load(Ordering::Acquire) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        fixture.end(1).await;
+    };
+    let (started, ()) = tokio::join!(fixture.add_with(1, 1, 1, parts), ends);
+    assert!(started.is_err());
+    let waited = async {
+        while stopped.load(Ordering::Acquire) == 0 || fixture.sessions.leftovers(0).tasks > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(secs(20), waited)
+        .await
+        .expect("it is stopped");
+    assert_eq!(stopped.load(Ordering::Acquire), 1);
 }

@@ -12,7 +12,9 @@ use goobster_core::session::{
 };
 use goobster_core::time::UtcMillis;
 use goobster_store::MemoryStore;
-use goobster_tests::sessions::{Chance, FaultyStore, PlannedParts, StepFaults, Target, World, admitted};
+use goobster_tests::sessions::{Chance, PlannedParts, StepFaults, Target, World, admitted};
+
+use crate::scripted::ScriptedStore;
 
 pub(crate) struct Fixture {
     pub(crate) sessions: SessionManager,
@@ -35,27 +37,6 @@ impl Fixture {
         Self::on(MemoryStore::with_lease(limits, lease).unwrap(), limits, config, 0)
     }
 
-    /// A store whose every answer takes this long.
-    pub(crate) fn slow(slow: Duration) -> Self {
-        let mut fixture = Self::new();
-        let store = Arc::new(FaultyStore {
-            inner: fixture.store.clone(),
-            world: Arc::clone(&fixture.world),
-            percent: 0,
-            slow,
-        });
-        let ports = SessionPorts {
-            slots: Arc::clone(&store) as Arc<dyn Slots>,
-            ledger: store,
-            clock: Arc::clone(&fixture.clock) as Arc<dyn WallClock>,
-            node: 0,
-        };
-        fixture.sessions =
-            SessionManager::new(SessionConfig::default(), LimitsConfig::default(), ports).unwrap();
-        fixture.events = fixture.sessions.subscribe();
-        fixture
-    }
-
     /// A process on a store, which started so many seconds after the others.
     pub(crate) fn on(store: MemoryStore, limits: &LimitsConfig, config: SessionConfig, after: u64) -> Self {
         let began = UtcMillis::new(1_800_000_000_000).after(secs(after));
@@ -75,6 +56,29 @@ impl Fixture {
             events,
             clock,
         }
+    }
+
+    /// A process whose every call to the store takes so long, and which fails as the test says.
+    pub(crate) fn scripted(slow: Duration) -> (Self, Arc<ScriptedStore>) {
+        let limits = LimitsConfig::default();
+        let store = MemoryStore::new(&limits).unwrap();
+        let scripted = Arc::new(ScriptedStore::new(store.clone(), slow));
+        let fixture = Self::on(store, &limits, SessionConfig::default(), 0);
+        (fixture.through(Arc::clone(&scripted)), scripted)
+    }
+
+    /// The same with places and ledger behind something else.
+    pub(crate) fn through<S: Slots + Ledger + 'static>(mut self, store: Arc<S>) -> Self {
+        let ports = SessionPorts {
+            slots: Arc::clone(&store) as Arc<dyn Slots>,
+            ledger: store,
+            clock: Arc::clone(&self.clock) as Arc<dyn WallClock>,
+            node: 0,
+        };
+        let limits = LimitsConfig::default();
+        self.sessions = SessionManager::new(SessionConfig::default(), limits, ports).unwrap();
+        self.events = self.sessions.subscribe();
+        self
     }
 
     /// Parts that fail as listed.

@@ -8,8 +8,8 @@ use std::time::Duration;
 use goobster_core::ids::{ChannelId, UserId};
 use goobster_core::limits::{LimitsConfig, SlotClaim, SlotLease, Slots};
 use goobster_core::session::{
-    CloseReason, NewSession, Notice, PartError, PartKind, Parts, Phase, Refusal, Replaceable, SessionConfig,
-    SessionEvent, SessionManager, SessionPorts, TokioClock, WallClock,
+    CloseReason, Heard, NewSession, Notice, PartError, PartKind, Parts, Phase, Refusal, Replaceable,
+    SessionConfig, SessionEvent, SessionManager, SessionPorts, TokioClock, WallClock,
 };
 use goobster_core::time::UtcMillis;
 use goobster_tests::sessions::{Fault, StepFaults, admitted};
@@ -118,6 +118,58 @@ async fn work_that_panics_is_started_again_and_given_up_after_three_times() {
             .into_iter()
             .all(|cause| cause == "it panicked: planned panic")
     );
+    fixture.assert_nothing_left().await;
+}
+
+/// How many conversations a session has at once, and how many it had.
+#[derive(Default)]
+struct Conversations {
+    running: AtomicUsize,
+    most: AtomicUsize,
+    begun: AtomicUsize,
+}
+
+struct Conversation(Arc<Conversations>);
+
+impl Conversation {
+    fn begin(all: Arc<Conversations>) -> Self {
+        all.begun.fetch_add(1, Ordering::AcqRel);
+        let running = all.running.fetch_add(1, Ordering::AcqRel) + 1;
+        all.most.fetch_max(running, Ordering::AcqRel);
+        Self(all)
+    }
+}
+
+impl Drop for Conversation {
+    fn drop(&mut self) {
+        self.0.running.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Somebody outside reports the conversation as broken while it still runs: the new one begins when the old one is gone.
+#[tokio::test(start_paused = true)]
+async fn a_session_never_has_two_conversations_at_once() {
+    let fixture = Fixture::new();
+    let all = Arc::new(Conversations::default());
+    let counted = Arc::clone(&all);
+    let parts = Parts::none().work(move |_| {
+        let all = Arc::clone(&counted);
+        async move {
+            let _conversation = Conversation::begin(all);
+            std::future::pending().await
+        }
+    });
+    let session = fixture.add_with(1, 1, 1, parts).await.unwrap();
+    for begun in 2..=4 {
+        tokio::time::sleep(secs(1)).await;
+        session.fault(Replaceable::Work, "it says nothing any more");
+        tokio::time::sleep(secs(1)).await;
+        assert_eq!(all.begun.load(Ordering::Acquire), begun);
+        assert_eq!(all.running.load(Ordering::Acquire), 1);
+    }
+    assert_eq!(all.most.load(Ordering::Acquire), 1);
+    fixture.end(1).await;
+    assert_eq!(all.running.load(Ordering::Acquire), 0);
     fixture.assert_nothing_left().await;
 }
 
@@ -246,9 +298,19 @@ async fn a_supervisor_that_dies_leaves_nothing() {
         .add(NewSession::new(admitted(1, 1, 1), ChannelId::new(9), made_of))
         .await
         .unwrap();
+    let mut events = manager.subscribe();
     clock.0.store(true, Ordering::Release);
     let closed = session.closed().await;
     assert_eq!(closed.reason, CloseReason::Faulted);
+    // It died at its first tick, with the charge in its hands: what is lost is said.
+    let mut lost = Vec::new();
+    while let Some(heard) = events.try_next() {
+        if let Heard::Event(SessionEvent::ChargeLost { amount, .. }) = heard {
+            lost.push(amount.as_duration());
+        }
+    }
+    assert_eq!(lost, [secs(5)]);
+    assert_eq!(closed.active.as_duration(), secs(5));
     assert_eq!(fixture.record(&session).await.reason, CloseReason::Faulted);
     drop(session);
     tokio::time::sleep(secs(1)).await;

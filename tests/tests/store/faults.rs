@@ -20,6 +20,10 @@ struct Disk {
     /// Writes and syncs until the disk fails; `u64::MAX` for never.
     left: AtomicU64,
     broken: AtomicBool,
+    /// Syncs take until this is false again.
+    stalled: AtomicBool,
+    /// A sync is under way.
+    syncing: AtomicBool,
 }
 
 impl Disk {
@@ -44,6 +48,12 @@ impl Disk {
         let durable = self.durable.lock().unwrap().clone();
         *self.cached.lock().unwrap() = durable;
         self.mend();
+    }
+
+    /// Another disk in its place.
+    fn swap(&self, bytes: Vec<u8>) -> Vec<u8> {
+        *self.durable.lock().unwrap() = bytes.clone();
+        std::mem::replace(&mut *self.cached.lock().unwrap(), bytes)
     }
 
     fn mend(&self) {
@@ -71,6 +81,11 @@ impl StorageBackend for Disk {
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        self.syncing.store(true, Ordering::SeqCst);
+        while self.stalled.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        self.syncing.store(false, Ordering::SeqCst);
         self.step()?;
         let cached = self.cached.lock().unwrap().clone();
         *self.durable.lock().unwrap() = cached;
@@ -187,4 +202,86 @@ async fn a_disk_that_comes_back_is_used_again() {
         .unwrap()
         .record;
     assert_eq!(record.charged, Millis::from_secs(5));
+}
+
+/// What a store's file was is gone or another one when the disk comes back: nobody has a fresh quota, and the store goes on
+/// with its own file when that returns.
+#[tokio::test]
+async fn a_store_that_vanishes_is_not_begun_anew() {
+    let another = {
+        let disk = Disk::new();
+        let store = open(&disk).await;
+        begin(&store, claim(9, 9, 9), NOW).await;
+        store.shut_down().await.unwrap();
+        disk.swap(Vec::new())
+    };
+    for (bytes, what) in [(Vec::new(), "nothing"), (another, "another store")] {
+        let disk = Disk::new();
+        // Opened twice: the other one's generation is an earlier one.
+        open(&disk).await.shut_down().await.unwrap();
+        let store = open(&disk).await;
+        let epoch = begin(&store, claim(1, 1, 1), NOW).await;
+        let ask = async |seq| {
+            let five = charge(claim(1, 1, 1), epoch, seq, Millis::from_secs(5), later(5 * seq));
+            store.charge(five).await
+        };
+        ask(1).await.unwrap();
+        disk.left.store(1, Ordering::SeqCst);
+        ask(2).await.unwrap_err();
+        let own = disk.swap(bytes.clone());
+        disk.mend();
+        // Longer than the writer waits before it tries again.
+        for _ in 0..12 {
+            let refused = ask(2).await;
+            assert!(
+                matches!(refused, Err(LimitsError::Unavailable { .. })),
+                "{what}: {refused:?}"
+            );
+            let used = store.usage(UserId::new(1), later(10)).await.unwrap().used;
+            assert!(used >= Millis::from_secs(5), "{what}: {used}");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        let left = disk.swap(own);
+        assert_eq!(left.is_empty(), bytes.is_empty(), "{what}: nothing was created");
+        let mut answer = ask(2).await;
+        for _ in 0..30 {
+            if answer.is_ok() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            answer = ask(2).await;
+        }
+        let charged = answer.expect("its own file is used again");
+        assert_eq!(charged.usage.used, Millis::from_secs(10), "{what}");
+    }
+}
+
+/// A record is only shown when it is on disk: what is shown never changes.
+#[tokio::test]
+async fn a_close_record_is_not_shown_before_its_commit() {
+    let disk = Disk::new();
+    let store = Arc::new(open(&disk).await);
+    let epoch = begin(&*store, claim(1, 1, 1), NOW).await;
+    disk.stalled.store(true, Ordering::SeqCst);
+    let close = tokio::spawn({
+        let store = Arc::clone(&store);
+        async move { store.close(closing(claim(1, 1, 1), epoch, later(5))).await }
+    });
+    while !disk.syncing.load(Ordering::SeqCst) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let early = tokio::time::timeout(Duration::from_millis(200), store.close_record(claim(1, 1, 1))).await;
+    assert!(!matches!(early, Ok(Ok(Some(_)))), "{early:?}");
+    // The commit fails, so that the close never was.
+    disk.left.store(0, Ordering::SeqCst);
+    disk.stalled.store(false, Ordering::SeqCst);
+    close.await.unwrap().unwrap_err();
+    disk.power_cut();
+    let record = loop {
+        if let Ok(record) = store.close_record(claim(1, 1, 1)).await {
+            break record;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    };
+    assert_eq!(record, None);
 }

@@ -26,25 +26,67 @@ fn limits() -> LimitsConfig {
     }
 }
 
-async fn store(server: &RedisServer, when_down: WhenDown) -> Store {
-    store_with(server, when_down, &limits(), Duration::from_millis(50)).await
-}
-
-async fn store_with(
-    server: &RedisServer,
-    when_down: WhenDown,
-    limits: &LimitsConfig,
-    retry_every: Duration,
-) -> Store {
+async fn redis(server: &RedisServer, node: u64, limits: &LimitsConfig) -> RedisStore {
     let options = RedisOptions {
         lease: Duration::from_millis(800),
         patience: Duration::from_millis(400),
         ..RedisOptions::default()
     };
-    let redis = RedisStore::connect(&server.url(), NodeId::new(1), limits, options)
+    RedisStore::connect(&server.url(), NodeId::new(node), limits, options)
         .await
-        .unwrap();
-    Resilient::with_timing(redis, limits, when_down, retry_every, Duration::from_millis(100))
+        .unwrap()
+}
+
+async fn store(server: &RedisServer, when_down: WhenDown) -> Store {
+    Resilient::with_timing(
+        redis(server, 1, &limits()).await,
+        &limits(),
+        when_down,
+        Duration::from_millis(50),
+        Duration::from_millis(100),
+    )
+}
+
+/// A store that writes what waits only when it is told to, so that something can happen before.
+async fn patient(server: &RedisServer, limits: &LimitsConfig) -> Store {
+    let redis = redis(server, 1, limits).await;
+    let (retry, grace) = (Duration::from_hours(1), Duration::from_millis(100));
+    Resilient::with_timing(redis, limits, WhenDown::Refuse, retry, grace)
+}
+
+/// Writes what waits now. A first attempt after an outage may still find the old connection broken.
+async fn flush(store: &Store) -> usize {
+    let started = Instant::now();
+    loop {
+        match store.flush().await {
+            Ok(waiting) => return waiting,
+            Err(error) => assert!(started.elapsed() < Duration::from_secs(10), "{error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// One session of the member has used 15 s, ten of them in an outage in which its place timed out. The store is back, and
+/// another session of the member's has the one place before anything was written.
+async fn overtaken(server: &mut RedisServer, closed: bool) -> (Store, Epoch) {
+    let limits = LimitsConfig {
+        per_user: 1,
+        ..limits()
+    };
+    let store = patient(server, &limits).await;
+    let epoch = begin(&store, claim(1, 1, 1), now()).await;
+    tick(&store, 1, epoch, 1).await.unwrap();
+    server.kill().unwrap();
+    for seq in 2..=3 {
+        assert!(!tick(&store, 1, epoch, seq).await.unwrap().0);
+    }
+    if closed {
+        store.close(closing(claim(1, 1, 1), epoch, now())).await.unwrap();
+    }
+    tokio::time::sleep(Duration::from_millis(900)).await;
+    server.resume().unwrap();
+    begin(&redis(server, 1, &limits).await, claim(2, 1, 1), now()).await;
+    (store, epoch)
 }
 
 async fn tick(
@@ -135,52 +177,6 @@ async fn running_sessions_go_on_and_new_ones_are_refused() {
         .reserve(claim(2, 2, 2), Duration::from_secs(1))
         .await
         .expect("and new ones may begin again");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_used_is_written_though_somebody_else_has_the_place_by_now() {
-    let mut server = RedisServer::start();
-    let one_each = LimitsConfig {
-        per_user: 1,
-        ..limits()
-    };
-    // Nobody writes before it is said, so that the place is taken in between.
-    let store = store_with(&server, WhenDown::Refuse, &one_each, Duration::from_secs(2)).await;
-    let running = begin(&store, claim(1, 1, 1), now()).await;
-    let ended = begin(&store, claim(2, 2, 2), now()).await;
-    server.kill().unwrap();
-    for seq in 1..=3 {
-        tick(&store, 1, running, seq).await.unwrap();
-        let owed = charge(claim(2, 2, 2), ended, seq, Millis::from_secs(4), now());
-        assert!(!store.charge(owed).await.unwrap().durable);
-    }
-    store.close(closing(claim(2, 2, 2), ended, now())).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(900)).await;
-    server.resume().unwrap();
-    // Another process gives both members' only places to new sessions of theirs, in other guilds, before anything is written.
-    let other = RedisStore::connect(&server.url(), NodeId::new(2), &one_each, RedisOptions::default())
-        .await
-        .unwrap();
-    for (session, who) in [(11, 1), (12, 2)] {
-        other
-            .reserve(claim(session, who, session), Duration::from_secs(30))
-            .await
-            .unwrap();
-    }
-    written(&store).await;
-    for (who, used) in [(1, 15), (2, 12)] {
-        let usage = other.usage(UserId::new(who), now()).await.unwrap();
-        assert_eq!(usage.used, Millis::from_secs(used), "member {who}");
-    }
-    let record = other.close_record(claim(2, 2, 2)).await.unwrap().unwrap();
-    assert_eq!(record.charged, Millis::from_secs(12));
-    let lease = goobster_core::limits::SlotLease {
-        claim: claim(1, 1, 1),
-        epoch: running,
-        good_for: None,
-    };
-    let lost = store.renew(lease).await;
-    assert!(matches!(lost, Err(LimitsError::LeaseLost { .. })), "{lost:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -324,4 +320,134 @@ async fn after_an_outage_nobody_is_taken_for_crashed_at_once() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     };
     assert_eq!(crashed, 1, "this one never came back");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_ended_session_used_counts_though_its_place_is_another_ones_by_now() {
+    let mut server = RedisServer::start();
+    let (store, _) = overtaken(&mut server, true).await;
+    assert_eq!(flush(&store).await, 0);
+    let used = store.usage(UserId::new(1), now()).await.unwrap().used;
+    assert_eq!(
+        used,
+        Millis::from_secs(15),
+        "nothing that was kept is thrown away"
+    );
+    let record = store.close_record(claim(1, 1, 1)).await.unwrap().unwrap();
+    assert_eq!(
+        (record.charged, record.reason),
+        (
+            Millis::from_secs(15),
+            goobster_core::session::CloseReason::EndedByOwner
+        )
+    );
+    assert_eq!(
+        store.held().await.unwrap().total(),
+        1,
+        "the other one keeps its place"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_whose_place_is_gone_is_ended_after_what_it_used_was_written() {
+    let mut server = RedisServer::start();
+    let (store, epoch) = overtaken(&mut server, false).await;
+    assert_eq!(flush(&store).await, 0);
+    let used = store.usage(UserId::new(1), now()).await.unwrap().used;
+    assert_eq!(
+        used,
+        Millis::from_secs(15),
+        "nothing that was kept is thrown away"
+    );
+    let ended = tick(&store, 1, epoch, 4).await;
+    assert!(matches!(ended, Err(LimitsError::LeaseLost { .. })), "{ended:?}");
+    let closed = store.close(closing(claim(1, 1, 1), epoch, now())).await.unwrap();
+    assert!(closed.durable && closed.first);
+    assert_eq!(closed.record.charged, Millis::from_secs(15));
+    assert_eq!(
+        store.held().await.unwrap().total(),
+        1,
+        "the other one keeps its place"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_members_damaged_data_keeps_nobody_elses_charges_waiting() {
+    let mut server = RedisServer::start();
+    let store = patient(&server, &limits()).await;
+    let mut epoch = Epoch::new(0);
+    for user in 1..=6 {
+        epoch = begin(&store, claim(user, user, 1), now()).await;
+        let five = charge(claim(user, user, 1), epoch, 1, Millis::from_secs(5), now());
+        store.charge(five).await.unwrap();
+    }
+    server.kill().unwrap();
+    for user in 1..=6 {
+        let five = charge(claim(user, user, 1), epoch, 2, Millis::from_secs(5), now());
+        assert!(!store.charge(five).await.unwrap().durable);
+    }
+    server.resume().unwrap();
+    let client = redis::Client::open(server.url()).unwrap();
+    let mut link = client.get_multiplexed_async_connection().await.unwrap();
+    let mut damage = async |total: &str| {
+        let mut set = redis::cmd("HSET");
+        set.arg("goobster:{u3}:quota").arg("total").arg(total);
+        let () = set.query_async(&mut link).await.unwrap();
+    };
+    damage("plenty").await;
+    assert_eq!(flush(&store).await, 1, "only the damaged member's charge waits");
+    for user in [1, 2, 4, 5, 6] {
+        let used = store.usage(UserId::new(user), now()).await.unwrap().used;
+        assert_eq!(used, Millis::from_secs(10), "member {user}");
+    }
+    // The operator repairs it: what was kept is still there, and counts once.
+    damage("5000").await;
+    assert_eq!(flush(&store).await, 0);
+    let used = store.usage(UserId::new(3), now()).await.unwrap().used;
+    assert_eq!(used, Millis::from_secs(10));
+}
+
+/// Neither a process that had nothing to ask during the outage nor one that starts right after it closes the sessions of
+/// one that is about to come back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_did_not_notice_an_outage_closes_nobodys_sessions_after_it() {
+    let server = RedisServer::start();
+    let grace = Duration::from_secs(2);
+    let other = async |node| {
+        let (redis, retry) = (redis(&server, node, &limits()).await, Duration::from_millis(50));
+        Resilient::with_timing(redis, &limits(), WhenDown::Refuse, retry, grace)
+    };
+    let (busy, idle) = (patient(&server, &limits()).await, other(2).await);
+    let epoch = begin(&busy, claim(1, 1, 1), now()).await;
+    tokio::time::sleep(grace + Duration::from_millis(200)).await;
+    let lease = goobster_core::limits::SlotLease {
+        claim: claim(1, 1, 1),
+        epoch,
+        good_for: None,
+    };
+    busy.renew(lease).await.unwrap();
+    // The server hangs for longer than a lease: no connection breaks.
+    server.signal("STOP").unwrap();
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    server.signal("CONT").unwrap();
+
+    assert_eq!(idle.recover(now()).await.unwrap().crashed, []);
+    let starting = other(3).await;
+    assert_eq!(starting.recover(now()).await.unwrap().crashed, []);
+    tick(&busy, 1, epoch, 1).await.expect("it comes back in time");
+    // Once the store has answered long enough, whoever is silent is dead.
+    let back = Instant::now();
+    let crashed = loop {
+        let crashed = idle.recover(now()).await.unwrap().crashed;
+        if !crashed.is_empty() {
+            break crashed;
+        }
+        assert!(
+            back.elapsed() < Duration::from_secs(8),
+            "nobody is ever taken for crashed"
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    assert!(back.elapsed() > grace / 2, "{:?}", back.elapsed());
+    assert_eq!((crashed.len(), crashed[0].charged), (1, Millis::from_secs(5)));
 }

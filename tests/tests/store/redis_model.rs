@@ -4,7 +4,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use goobster_core::ids::UserId;
-use goobster_core::limits::{Ledger, LimitsConfig, LimitsError, Millis, Opening, PolicyKind};
+use goobster_core::limits::{Ledger, LimitsConfig, LimitsError, Millis, Opening, PolicyKind, Slots};
 use goobster_core::session::Epoch;
 use goobster_core::time::UtcMillis;
 use goobster_store::{MemoryStore, TimeSource};
@@ -161,58 +161,111 @@ async fn the_servers_clock_counts_and_not_the_callers() {
     assert!((0..10_000).contains(&resets), "{resets}");
 }
 
+async fn send(link: &mut redis::aio::MultiplexedConnection, command: &[&str]) {
+    let (name, args) = command.split_first().unwrap();
+    let _: redis::Value = redis::cmd(name).arg(args).query_async(link).await.unwrap();
+}
+
 #[tokio::test]
 async fn damaged_data_is_an_error_and_not_a_fresh_quota() {
     let server = RedisServer::start();
     let store = redis(&server, 1, &limits(PolicyKind::Fixed), TimeSource::Server).await;
-    let epoch = begin(&store, claim(1, 1, 1), NOW).await;
-    store
-        .charge(charge(claim(1, 1, 1), epoch, 1, Millis::from_secs(5), NOW))
-        .await
-        .unwrap();
     let client = redis::Client::open(server.url()).unwrap();
     let mut link = client.get_multiplexed_async_connection().await.unwrap();
-    let key = "goobster:{u1}:quota";
-    let whole: Vec<String> = redis::cmd("HGETALL")
-        .arg(key)
-        .query_async(&mut link)
-        .await
-        .unwrap();
-    // A field that is no number, and a row of which a field is gone.
+    let (quota, mark) = ("goobster:{u1}:quota", "goobster:{u1}:mark:0000000000000001");
+    let epoch = begin(&store, claim(1, 1, 1), NOW).await;
+    let mut seq = 0;
+    let mut ask = async || {
+        seq += 1;
+        let five = charge(claim(1, 1, 1), epoch, seq, Millis::from_secs(5), NOW);
+        store.charge(five).await
+    };
+    ask().await.unwrap();
     for damage in [
-        ["HSET", key, "used", "many"].as_slice(),
-        &["HSET", key, "total", "much"],
-        &["HDEL", key, "used"],
-        &["HDEL", key, "start"],
-        &["HDEL", key, "total"],
-        &["HDEL", key, "kind"],
+        &["HSET", quota, "used", "many"][..],
+        &["HSET", quota, "used", "nan"],
+        &["HSET", quota, "start", "soon"],
+        &["HSET", quota, "total", "plenty"],
+        &["HSET", quota, "kind", "square"],
+        // Half-written rows.
+        &["HDEL", quota, "used"],
+        &["HDEL", quota, "start"],
+        &["HDEL", quota, "total"],
+        &["HDEL", quota, "kind"],
+        &["SET", quota, "gone"],
+        &["SET", mark, "gone"],
     ] {
-        let mut command = redis::cmd(damage[0]);
-        let () = command.arg(&damage[1..]).query_async(&mut link).await.unwrap();
-        let usage = store.usage(UserId::new(1), NOW).await;
+        let key = damage[1];
+        send(&mut link, &["COPY", key, "{u1}copy", "REPLACE"]).await;
+        send(&mut link, damage).await;
+        let charged = ask().await;
         assert!(
-            matches!(usage, Err(LimitsError::Corrupt { .. })),
-            "{damage:?}: {usage:?}"
+            matches!(charged, Err(LimitsError::Corrupt { .. })),
+            "{damage:?}: {charged:?}"
         );
-        let () = redis::cmd("HSET")
-            .arg(key)
-            .arg(&whole)
-            .query_async(&mut link)
-            .await
-            .unwrap();
+        if key == quota {
+            let usage = store.usage(UserId::new(1), NOW).await;
+            assert!(
+                matches!(usage, Err(LimitsError::Corrupt { .. })),
+                "{damage:?}: {usage:?}"
+            );
+        }
+        send(&mut link, &["COPY", "{u1}copy", key, "REPLACE"]).await;
+        ask().await.expect("repaired");
     }
-    assert_eq!(
-        store.usage(UserId::new(1), NOW).await.unwrap().used,
-        Millis::from_secs(5)
-    );
-    let () = redis::cmd("SET")
-        .arg(key)
-        .arg("gone")
-        .query_async(&mut link)
+}
+
+#[tokio::test]
+async fn a_damaged_row_does_not_keep_the_others_from_being_recovered() {
+    let server = RedisServer::start();
+    let store = redis(&server, 1, &limits(PolicyKind::Fixed), TimeSource::Server).await;
+    let client = redis::Client::open(server.url()).unwrap();
+    let mut link = client.get_multiplexed_async_connection().await.unwrap();
+    // More than one page of the index has.
+    for session in 1..=40 {
+        let dead = claim(session, session, session);
+        begin(&store, dead, NOW).await;
+        let lease = store.reserve(dead, Duration::from_secs(5)).await.unwrap();
+        store.release(lease).await.unwrap();
+    }
+    for (session, damage) in [
+        (7, &["HSET", "tick", "late"][..]),
+        (8, &["HDEL", "tick"]),
+        (9, &["HDEL", "seq"]),
+        (10, &["HSET", "charged", "much"]),
+    ] {
+        let row = format!("goobster:{{g{session}}}:row:{session:016x}");
+        let command: Vec<&str> = [&damage[..1], &[&row], &damage[1..]].concat();
+        send(&mut link, &command).await;
+    }
+    let crashed = store.recover(NOW).await.unwrap().crashed;
+    let mut sessions: Vec<u64> = crashed.iter().map(|record| record.claim.session.get()).collect();
+    sessions.sort_unstable();
+    let sound: Vec<u64> = (1..=6).chain(11..=40).collect();
+    assert_eq!(sessions, sound);
+    // They are still there for an operator, and closed once they are repaired.
+    let row = "goobster:{g7}:row:0000000000000007";
+    send(&mut link, &["HSET", row, "tick", "1800000000000"]).await;
+    let crashed = store.recover(NOW).await.unwrap().crashed;
+    assert_eq!((crashed.len(), crashed[0].claim), (1, claim(7, 7, 7)));
+}
+
+/// What a sliding window held begins a fixed one, once: looking again does not move it.
+#[tokio::test]
+async fn a_change_of_policy_fixes_when_the_window_resets() {
+    let server = RedisServer::start();
+    let sliding = redis(&server, 1, &limits(PolicyKind::Sliding), TimeSource::Caller).await;
+    let epoch = begin(&sliding, claim(1, 1, 1), NOW).await;
+    let minute = charge(claim(1, 1, 1), epoch, 1, Millis::from_mins(1), NOW);
+    sliding.charge(minute).await.unwrap();
+    let fixed = redis(&server, 1, &limits(PolicyKind::Fixed), TimeSource::Caller).await;
+    let first = fixed.usage(UserId::new(1), NOW).await.unwrap();
+    let second = fixed
+        .usage(UserId::new(1), NOW.after(Duration::from_mins(10)))
         .await
         .unwrap();
-    let usage = store.usage(UserId::new(1), NOW).await;
-    assert!(matches!(usage, Err(LimitsError::Corrupt { .. })), "{usage:?}");
+    assert_eq!(first.used, Millis::from_mins(1));
+    assert_eq!((second.used, second.resets_at), (first.used, first.resets_at));
 }
 
 #[tokio::test]

@@ -87,8 +87,22 @@ impl Meter {
             last_seq: ChargeSeq::default(),
             stop_at: now.after(opened.granted.as_duration()),
             known: (now, opened.usage),
-            warned: false,
+            // By `at_start`.
+            warned: opened.usage.remaining <= limits.warn_before,
         }
+    }
+
+    /// What the owner is told as soon as it has started: that little is left, or nothing.
+    pub fn at_start(&self) -> Option<MeterNotice> {
+        let (since, usage) = self.known;
+        if self.stop_at <= since {
+            return Some(MeterNotice::LimitReached {
+                resets_at: usage.resets_at,
+            });
+        }
+        self.warned.then_some(MeterNotice::Warn {
+            left: usage.remaining,
+        })
     }
 
     /// When to charge next: at the next tick, or at the moment what is granted is used up; after an unanswered charge,

@@ -17,7 +17,7 @@ use super::session::{ClosedSession, Session};
 use super::supervisor::measure;
 use super::teardown::run::{StepWork, run_step};
 use super::teardown::{Step, StepEnd, StepReport};
-use super::{CloseReason, SessionId, telemetry};
+use super::{CloseReason, telemetry};
 use crate::ids::GuildId;
 use crate::invariant;
 use crate::limits::{Closing, LimitsError, Millis, SlotLease, Slots};
@@ -26,9 +26,10 @@ use crate::time::Moment;
 
 /// How long tasks that were called off may take to be gone.
 pub(super) const GRACE: Duration = Duration::from_millis(20);
-
-/// The longest that giving the place back may take, tries included, when the steps left much time.
-const MOST_RELEASE: Duration = Duration::from_secs(2);
+/// What is kept of the cleanup delay for timers, which may each be a millisecond late.
+const TIMERS: Duration = Duration::from_millis(10);
+/// What the cleanup needs besides its steps.
+pub(super) const OVERHEAD: Duration = GRACE.saturating_add(TIMERS);
 
 /// Why and when a session ends, and what is not charged yet.
 pub(super) struct Demise {
@@ -54,15 +55,16 @@ pub(super) async fn clean_up(
         active,
     } = demise;
     let metered = unsettled.is_some();
-    // First of all nothing new may come in; then everything under way is told to end.
-    session.shut();
+    // First of all everything under way is told to end. What it makes until it is gone is stopped by the steps; then
+    // nothing new may come in.
     session.stopping.cancel();
     let _ = measure(session);
-    // What is under way at the store must not overtake the close record.
     errands.call_off(GRACE, &core.quarantine).await;
-    // The last charges run beside the steps, so that a slow store costs no time of theirs.
+    session.shut();
+    // The last charges run beside the steps, so that a slow store costs no time of theirs. Not before the errands are
+    // gone: a start that is still opening the session in the ledger must not come after its close record.
     let (settled, mut progress) = watch::channel(Settled::default());
-    let settling = core.tasks.spawn(settle(
+    core.tasks.spawn(settle_in_time(
         Arc::clone(core),
         Arc::clone(session),
         reason,
@@ -71,31 +73,32 @@ pub(super) async fn clean_up(
     ));
 
     let mut steps = stop_parts(core, session, reason).await;
-    // What the steps left of the cleanup's time is the store's; half the removal's own budget is for giving the place back.
-    let release = core.config.steps.of(Step::Removal) / 2;
-    let end = began.after(core.config.cleanup_delay);
-    let patience = end.since(core.clock.now()).saturating_sub(release);
-    let late = tokio::time::timeout(patience, progress.wait_for(|settled| settled.finished))
-        .await
-        .is_err();
+    // What the steps left of the cleanup delay is the store's: three quarters for the last charges, the rest for the
+    // place. What is not answered then is gone on with behind the session.
+    let end = began.after(core.config.cleanup_delay).before(TIMERS);
+    let least = core.config.steps.of(Step::Removal) / 2;
+    let left = || end.since(core.clock.now());
+    let settling = progress.wait_for(|settled| settled.finished);
+    let _ = tokio::time::timeout((left() * 3 / 4).max(least), settling).await;
     let settled = *progress.borrow();
-    if late {
-        settling.abort();
-    }
     let total = charged.saturating_add(settled.charged);
-    if metered && total < active {
+    if total < active {
         let amount = active.saturating_sub(total);
         core.events.emit(SessionEvent::ChargeLost {
             session: session.id,
             amount,
         });
     }
-    let within = end.since(core.clock.now()).clamp(release / 2, MOST_RELEASE);
     let work = Arc::new(ReleaseWork {
         slots: Arc::clone(&core.slots),
         lease: session.lease,
     });
-    steps.push(run(core, session.id, Step::Removal, within, work).await);
+    let removal = run(core, session, Step::Removal, left().max(least), work).await;
+    if removal.end != StepEnd::Done {
+        core.tasks
+            .spawn(release_late(Arc::clone(core), Arc::clone(session)));
+    }
+    steps.push(removal);
 
     let now = core.clock.now();
     let took = now.since(began);
@@ -135,12 +138,12 @@ async fn stop_parts(core: &Arc<Core>, session: &Session, reason: CloseReason) ->
     let mut steps = Vec::with_capacity(Step::ALL.len());
     for step in Step::ALL {
         if let Some(work) = work_of(session, step, StopCause::Closing(reason)) {
-            steps.push(run(core, session.id, step, core.config.steps.of(step), work).await);
+            steps.push(run(core, session, step, core.config.steps.of(step), work).await);
         }
         if step == Step::Connection
             && let Some(line) = core.registry.leave_call(session)
         {
-            steps.extend(hang_up(core, session.id, session.guild, &line, reason).await);
+            steps.extend(hang_up(core, session, &line, reason).await);
         }
     }
     steps
@@ -188,14 +191,14 @@ fn check(core: &Core, session: &Session, took: Duration, (active, charged): (Mil
 
 async fn run(
     core: &Arc<Core>,
-    session: SessionId,
+    session: &Session,
     step: Step,
     budget: Duration,
     work: Arc<dyn StepWork>,
 ) -> StepReport {
     let told = |attempt, cause| {
         core.events.emit(SessionEvent::CleanupError {
-            session,
+            session: session.id,
             step,
             attempt,
             cause,
@@ -203,7 +206,7 @@ async fn run(
     };
     let report = run_step(core.steps(), step, budget, work, told).await;
     if report.end == StepEnd::Abandoned {
-        tracing::error!(%session, %step, "cleanup step failed even by force: something may leak");
+        tracing::error!(session = %session.id, %step, "cleanup step failed even by force: something may leak");
     }
     report
 }
@@ -215,28 +218,10 @@ fn work_of(session: &Session, step: Step, cause: StopCause) -> Option<Arc<dyn St
     Some(Arc::new(PartWork { part, cause }))
 }
 
-/// Destroys the connection of a call whose last session ended while a request held on to it that was then refused.
-/// There is no session whose events could tell of a failure, so that the log does.
-pub(super) async fn hang_up_unclaimed(core: &Core, guild: GuildId, line: &Arc<Line>) {
-    if let Some(connection) = line.take() {
-        let work = Arc::new(PartWork {
-            part: connection,
-            cause: StopCause::Closing(CloseReason::NeverStarted),
-        });
-        let told = |attempt, cause: super::teardown::AttemptFault| {
-            tracing::warn!(%guild, attempt, ?cause, "an unclaimed call could not be left");
-        };
-        let budget = core.config.steps.of(Step::Connection);
-        run_step(core.steps(), Step::Connection, budget, work, told).await;
-    }
-    core.registry.remove_call(guild, line);
-}
-
 /// Destroys the connection of a call that this session was the last of.
 async fn hang_up(
     core: &Arc<Core>,
-    session: SessionId,
-    guild: GuildId,
+    session: &Session,
     line: &Arc<Line>,
     reason: CloseReason,
 ) -> Option<StepReport> {
@@ -259,8 +244,28 @@ async fn hang_up(
         }
         None => None,
     };
-    core.registry.remove_call(guild, line);
+    core.registry.remove_call(session.guild, line);
     report
+}
+
+/// Destroys the connection of a call that a request was the last on, which then got no place. There is no session to
+/// tell of it: what fails is counted and logged.
+pub(super) async fn hang_up_for_nobody(core: &Arc<Core>, guild: GuildId, line: &Arc<Line>) {
+    if let Some(part) = line.take() {
+        let cause = StopCause::Closing(CloseReason::NeverStarted);
+        stop_outside(core, Step::Connection, Arc::new(PartWork { part, cause })).await;
+    }
+    core.registry.remove_call(guild, line);
+}
+
+/// Stops something that belongs to no session, or to one that may have told its last.
+pub(super) async fn stop_outside(core: &Core, step: Step, work: Arc<dyn StepWork>) {
+    let told = |attempt, cause| telemetry::cleanup_error(step, attempt, &cause);
+    let report = run_step(core.steps(), step, core.config.steps.of(step), work, told).await;
+    telemetry::cleanup_end(&report);
+    if report.end == StepEnd::Abandoned {
+        tracing::error!(%step, "cleanup step failed even by force: something may leak");
+    }
 }
 
 /// Stops one part.
@@ -310,14 +315,44 @@ struct Settled {
     finished: bool,
 }
 
-/// Sends the last charges and the close record, again and again until each is answered. It is aborted when the time
-/// is up.
-async fn settle(
+/// Settles a session, which may take longer than its cleanup: at most once more the cleanup delay. What is not written
+/// then, recovery closes at its last tick.
+async fn settle_in_time(
     core: Arc<Core>,
     session: Arc<Session>,
     reason: CloseReason,
     unsettled: Option<Unsettled>,
     progress: watch::Sender<Settled>,
+) {
+    let within = (core.config.cleanup_delay * 2).saturating_sub(GRACE);
+    let settling = settle(&core, &session, reason, unsettled, &progress);
+    let settled = tokio::time::timeout(within, settling).await.is_ok();
+    let session = session.id;
+    if !settled {
+        tracing::error!(%session, "the store did not take the last charges and the close record");
+    } else if progress.is_closed() {
+        tracing::warn!(%session, "the last charges and the close record were written after the session was gone");
+    }
+}
+
+/// Gives a place back whose session is gone, until the store answers. On one process no lease would free it.
+async fn release_late(core: Arc<Core>, session: Arc<Session>) {
+    let released = until_answered(&core, "giving a place back", || core.slots.release(session.lease));
+    let released = tokio::time::timeout(core.config.cleanup_delay, released).await;
+    match released {
+        Ok(Ok(_)) => tracing::warn!(session = %session.id, "its place was given back after it was gone"),
+        Ok(Err(error)) => tracing::error!(session = %session.id, %error, "its place was not given back"),
+        Err(_) => tracing::error!(session = %session.id, "its place was not given back in time"),
+    }
+}
+
+/// Sends the last charges and the close record, again and again until each is answered.
+async fn settle(
+    core: &Core,
+    session: &Session,
+    reason: CloseReason,
+    unsettled: Option<Unsettled>,
+    progress: &watch::Sender<Settled>,
 ) {
     let at = core.wall.utc();
     let lease = session.lease;
@@ -325,7 +360,7 @@ async fn settle(
     if let Some(Unsettled { mut meter, until }) = unsettled {
         while taken && meter.has_uncharged(until) {
             let charge = meter.charge(until, at);
-            taken = until_answered(&core, "the last charge", || core.ledger.charge(charge))
+            taken = until_answered(core, "the last charge", || core.ledger.charge(charge))
                 .await
                 .is_ok_and(|charged| {
                     meter.answered(&charged);
@@ -344,7 +379,7 @@ async fn settle(
             at,
             reason,
         };
-        match until_answered(&core, "the close record", || core.ledger.close(closing)).await {
+        match until_answered(core, "the close record", || core.ledger.close(closing)).await {
             // A start that was called off may not have reached the ledger.
             Ok(_) | Err(LimitsError::UnknownSession { .. }) => {}
             Err(error) => tracing::error!(session = %session.id, %error, "the close record was not written"),

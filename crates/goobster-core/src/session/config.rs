@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::cleanup::OVERHEAD;
 use super::teardown::{Step, StepBudgets};
 
 /// How sessions behave. [`SessionConfig::default`] holds the specification's numbers.
@@ -84,17 +85,25 @@ pub enum ConfigError {
         /// The timeout.
         timeout: Duration,
     },
+    /// The limits' own settings make no sense.
+    #[error("the limits are not configured right: {what}")]
+    Limits {
+        /// Which setting, and why.
+        what: String,
+    },
     /// The cleanup steps do not fit.
-    #[error("the cleanup steps take {steps:?} in all, which leaves no 20 ms of cleanup_delay ({delay:?})")]
+    #[error(
+        "the cleanup steps take {steps:?} in all and {overhead:?} beside them, which is more than cleanup_delay \
+         ({delay:?})"
+    )]
     StepsTooLong {
         /// The sum of the steps' budgets.
         steps: Duration,
+        /// What calling off what is under way takes besides.
+        overhead: Duration,
         /// The cleanup's own budget.
         delay: Duration,
     },
-    /// The limits' numbers do not fit.
-    #[error("{0}")]
-    Limits(String),
 }
 
 impl SessionConfig {
@@ -153,10 +162,10 @@ impl SessionConfig {
             });
         }
         let steps = self.steps.total();
-        // Tasks that are called off get their grace before the first step.
-        if steps + super::cleanup::GRACE > self.cleanup_delay {
+        if steps.saturating_add(OVERHEAD) > self.cleanup_delay {
             return Err(ConfigError::StepsTooLong {
                 steps,
+                overhead: OVERHEAD,
                 delay: self.cleanup_delay,
             });
         }
@@ -186,6 +195,7 @@ mod tests {
             config.check().unwrap_err().to_string()
         };
         assert!(broken(|c| c.cleanup_delay = Duration::from_secs(4)).contains("4.75s"));
+        assert!(broken(|c| c.cleanup_delay = c.steps.total()).contains("30ms beside"));
         assert!(broken(|c| c.idle_warning = c.session_timeout).contains("idle_warning"));
         assert!(broken(|c| c.store_timeout = Duration::ZERO).contains("store_timeout"));
         assert!(broken(|c| c.session_timeout = Duration::MAX).contains("a year"));

@@ -14,7 +14,8 @@ use super::error::StartError;
 use super::quarantine::{Quarantine, Stuck};
 use super::resources::{PartError, Replaceable};
 use super::supervisor::Opened;
-use crate::limits::{Charged, LimitsError, SlotLease};
+use crate::limits::{Charged, LimitsError};
+use crate::time::Moment;
 
 /// What an errand is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +32,8 @@ pub(super) enum Kind {
 pub(super) enum Outcome {
     Opened(Result<Opened, StartError>),
     Charged(Result<Charged, LimitsError>),
-    Renewed(Result<SlotLease, LimitsError>),
+    /// When it was asked for, and for how long it is good.
+    Renewed(Result<(Moment, Option<Duration>), LimitsError>),
     Worked(Result<(), PartError>),
     Reset(Result<(), PartError>),
     Told,
@@ -54,15 +56,17 @@ impl Errands {
             .push((kind, AbortOnDropHandle::new(tracker.spawn(errand))));
     }
 
-    /// Takes one of this kind out, to be ended.
-    pub(super) fn take(&mut self, wanted: Kind) -> Option<AbortOnDropHandle<Outcome>> {
-        let index = self.tasks.iter().position(|(kind, _)| *kind == wanted)?;
-        Some(self.tasks.swap_remove(index).1)
-    }
-
     /// How many of this kind are under way.
     pub(super) fn count(&self, wanted: Kind) -> usize {
         self.tasks.iter().filter(|(kind, _)| *kind == wanted).count()
+    }
+
+    /// Calls the errands of one kind off and gives them back, so that whoever takes their place can wait for them.
+    pub(super) fn call_off_kind(&mut self, unwanted: Kind) -> Vec<AbortOnDropHandle<Outcome>> {
+        let off = self.tasks.extract_if(.., |(kind, _)| *kind == unwanted);
+        off.map(|(_, task)| task)
+            .inspect(AbortOnDropHandle::abort)
+            .collect()
     }
 
     /// The next one that ends; never, when there is none. Cancel-safe.
@@ -95,7 +99,7 @@ impl Errands {
         };
         if tokio::time::timeout(grace, gone).await.is_err() {
             for (kind, task) in self.tasks.drain(..) {
-                quarantine.admit(Stuck::task(format!("{kind:?} of a session"), task.detach()));
+                quarantine.admit(Stuck::own_task(format!("{kind:?} of a session"), task.detach()));
             }
         }
     }

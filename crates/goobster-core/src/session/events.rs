@@ -26,6 +26,17 @@ pub enum SessionEvent {
         /// Why.
         refusal: Refusal,
     },
+    /// A request failed before it had a place, and not because somebody or a limit said no.
+    NotStarted {
+        /// Who.
+        user: UserId,
+        /// Where.
+        guild: GuildId,
+        /// What was being done.
+        what: &'static str,
+        /// Why.
+        cause: Arc<str>,
+    },
     /// A session holds a place and is being started.
     Starting {
         /// Which.
@@ -139,7 +150,7 @@ impl SessionEvent {
     /// The session it is about; `None` when there is none.
     pub const fn session(&self) -> Option<SessionId> {
         match self {
-            Self::Refused { .. } => None,
+            Self::Refused { .. } | Self::NotStarted { .. } => None,
             Self::Starting { session, .. }
             | Self::Active { session, .. }
             | Self::IdleWarning { session, .. }

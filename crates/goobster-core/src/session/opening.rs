@@ -11,7 +11,6 @@ use super::registry::{Door, Ticket};
 use super::resources::{Part, PartError, PartKind, SessionParts, StopCause};
 use super::session::{Birth, Session};
 use super::supervisor::Opened;
-use super::teardown::run::run_step;
 use super::{CloseReason, Refusal, cleanup};
 use crate::limits::{self, LimitsError, Opening, SlotClaim};
 
@@ -28,31 +27,8 @@ pub(super) async fn admit(core: &Arc<Core>, new: &NewSession) -> Result<Arc<Sess
         }
         .into());
     }
-    let ticket = core.registry.ticket(&new.admitted, core.ids.next())?;
-    match reserve(core, new, &ticket).await {
-        Ok(session) => {
-            ticket.grant(&session);
-            Ok(session)
-        }
-        Err(error) => {
-            let guild = new.admitted.guild;
-            if let Some(line) = ticket.withdraw() {
-                let core = Arc::clone(core);
-                let tasks = core.tasks.clone();
-                tasks.spawn(async move { cleanup::hang_up_unclaimed(&core, guild, &line).await });
-            }
-            Err(error)
-        }
-    }
-}
-
-/// Waits for what is closing, then reserves a place at the store.
-async fn reserve(
-    core: &Arc<Core>,
-    new: &NewSession,
-    ticket: &Ticket<'_>,
-) -> Result<Arc<Session>, StartError> {
     let admitted = &new.admitted;
+    let ticket = Ticket::begin(core, admitted, core.ids.next())?;
     let called_off = || StartError::CalledOff(CloseReason::NeverStarted);
     // A closing session or call has its cleanup delay; waiting longer would not help.
     let patience = core
@@ -94,13 +70,10 @@ async fn reserve(
             tracing::error!(%error, "no place could be reserved");
             Refusal::Limit(limits::Refusal::StoreDown).into()
         }
-        error => {
-            tracing::error!(%error, "no place could be reserved");
-            StartError::Failed {
-                what: "reserving a place",
-                cause: error.to_string().into(),
-            }
-        }
+        error => StartError::Failed {
+            what: "reserving a place",
+            cause: error.to_string().into(),
+        },
     })?;
     let session = Arc::new(Session::new(Birth {
         id: ticket.id,
@@ -121,6 +94,7 @@ async fn reserve(
         guild: session.guild,
     };
     core.events.emit(event);
+    ticket.grant(&session);
     Ok(session)
 }
 
@@ -166,10 +140,7 @@ pub(super) async fn open(
     let work = parts.work(&session);
     Ok(Opened {
         charged,
-        // Counted from before it was asked for: the store counts from before it answered.
-        good_for: lease
-            .good_for
-            .map(|span| span.saturating_sub(core.clock.now().since(asked))),
+        confirmed: (asked, lease.good_for),
         work,
     })
 }
@@ -189,32 +160,26 @@ async fn make(
     };
     let made = retrying(core, session, what, || parts.make(kind, session)).await?;
     if let Some(part) = made {
-        put(core, session, kind, part).await;
+        put(core, session, kind, part);
     }
     Ok(())
 }
 
-/// Puts a part in its place, or stops it when the session is closing already.
-pub(super) async fn put(core: &Arc<Core>, session: &Arc<Session>, kind: PartKind, part: Arc<dyn Part>) {
+/// Puts a part in its place, or has it stopped when the session is being taken down already. The caller is an errand
+/// that was called off: the stop is a task of its own, which outlives it.
+pub(super) fn put(core: &Arc<Core>, session: &Session, kind: PartKind, part: Arc<dyn Part>) {
     if let Err(late) = session.hold(kind, part) {
-        // In a task of its own: the errand that made the part is being called off.
-        let (core, session) = (Arc::clone(core), session.id);
+        let core = Arc::clone(core);
         let tasks = core.tasks.clone();
-        let stopping = tasks.spawn(async move {
+        tasks.spawn(async move {
             let cause = StopCause::Closing(CloseReason::NeverStarted);
-            let work = Arc::new(cleanup::PartWork { part: late, cause });
-            let step = kind.step();
-            let told = |attempt, cause| {
-                core.events.emit(SessionEvent::CleanupError {
-                    session,
-                    step,
-                    attempt,
-                    cause,
-                });
-            };
-            run_step(core.steps(), step, core.config.steps.of(step), work, told).await;
+            cleanup::stop_outside(
+                &core,
+                kind.step(),
+                Arc::new(cleanup::PartWork { part: late, cause }),
+            )
+            .await;
         });
-        let _ = stopping.await;
     }
 }
 

@@ -1,7 +1,7 @@
 //! Work that cannot be stopped: a thread inside an inference cannot be aborted. It is kept here until it returns, with
 //! the permit it holds, so that the session's place is free while the machine's capacity is still counted honestly.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,6 +14,8 @@ use crate::ports::PortFuture;
 /// A piece of work that goes on after its session, and what it holds meanwhile.
 pub struct Stuck {
     what: String,
+    /// Whether it is a task of the session manager itself, which its tracker counts as well.
+    own: bool,
     done: PortFuture<'static, ()>,
 }
 
@@ -22,6 +24,7 @@ impl Stuck {
     pub fn new(what: impl Into<String>, done: impl Future<Output = ()> + Send + 'static) -> Self {
         Self {
             what: what.into(),
+            own: false,
             done: Box::pin(done),
         }
     }
@@ -31,6 +34,14 @@ impl Stuck {
         Self::new(what, async move {
             let _ = task.await;
         })
+    }
+
+    /// The same for a task of the session manager.
+    pub(super) fn own_task<T: Send + 'static>(what: String, task: tokio::task::JoinHandle<T>) -> Self {
+        Self {
+            own: true,
+            ..Self::task(what, task)
+        }
     }
 }
 
@@ -57,6 +68,7 @@ pub struct Quarantine {
 struct Held {
     next: u64,
     what: BTreeMap<u64, String>,
+    own: BTreeSet<u64>,
 }
 
 impl Quarantine {
@@ -71,13 +83,16 @@ impl Quarantine {
 
     /// Takes stuck work in and holds it until it ends.
     pub fn admit(self: &Arc<Self>, stuck: Stuck) {
-        let Stuck { what, done } = stuck;
+        let Stuck { what, own, done } = stuck;
         tracing::error!(%what, "work cannot be stopped and is in quarantine until it returns");
         let number = {
             let mut held = self.held();
             held.next += 1;
             let number = held.next;
             held.what.insert(number, what);
+            if own {
+                held.own.insert(number);
+            }
             telemetry::quarantine(held.what.len());
             number
         };
@@ -95,6 +110,11 @@ impl Quarantine {
     /// How many pieces are stuck now.
     pub fn len(&self) -> usize {
         self.held().what.len()
+    }
+
+    /// How many of them are tasks of the session manager itself.
+    pub(super) fn own_tasks(&self) -> usize {
+        self.held().own.len()
     }
 
     /// Whether nothing is stuck.
@@ -126,6 +146,7 @@ struct Leave {
 impl Drop for Leave {
     fn drop(&mut self) {
         let mut held = self.quarantine.held();
+        held.own.remove(&self.number);
         if let Some(what) = held.what.remove(&self.number) {
             tracing::warn!(%what, "stuck work returned and left the quarantine");
         }

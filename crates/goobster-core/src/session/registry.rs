@@ -10,8 +10,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::access::{Admitted, Refusal};
 use super::call::{CallInfo, Calls, Entry, Line, Role};
+use super::core::Core;
 use super::session::{ClosedSession, Session, lock};
-use super::{CloseReason, SessionId};
+use super::{CloseReason, SessionId, cleanup};
 use crate::ids::{GuildId, UserId};
 
 /// The table.
@@ -53,37 +54,17 @@ pub(super) enum Door {
     AfterCall(Arc<Line>),
 }
 
-/// A request under way: one a user. Dropped, it leaves the table, and the call if it was put on one.
+/// A request under way: one a user. Dropped, it leaves the table, and the call if it was put on one; when it was the
+/// last on that call, it hangs up as a session does.
 pub(super) struct Ticket<'a> {
-    registry: &'a Registry,
+    core: &'a Arc<Core>,
     admitted: &'a Admitted,
     pub(super) id: SessionId,
     pub(super) off: CancellationToken,
-    /// Nothing is left to undo: it was granted, or it has left the table.
-    done: bool,
+    granted: bool,
 }
 
 impl Registry {
-    /// Begins a request.
-    pub(super) fn ticket<'a>(&'a self, admitted: &'a Admitted, id: SessionId) -> Result<Ticket<'a>, Refusal> {
-        let mut state = lock(&self.state);
-        if state.shut {
-            return Err(Refusal::ShuttingDown);
-        }
-        if state.starting.contains_key(&admitted.user) {
-            return Err(Refusal::AlreadyStarting);
-        }
-        let off = CancellationToken::new();
-        state.starting.insert(admitted.user, (id, off.clone()));
-        Ok(Ticket {
-            registry: self,
-            admitted,
-            id,
-            off,
-            done: false,
-        })
-    }
-
     pub(super) fn get(&self, id: SessionId) -> Option<Arc<Session>> {
         lock(&self.state).sessions.get(&id).cloned()
     }
@@ -104,15 +85,23 @@ impl Registry {
         all
     }
 
-    /// Calls a user's request off, and gives their latest session: at one moment, so that a request which is granted
-    /// just now is one or the other. Tells whether there was a request.
-    pub(super) fn call_off(&self, user: UserId) -> (bool, Option<Arc<Session>>) {
+    /// A user ends their latest session, and calls their request off. Under one lock: a request that becomes a session
+    /// meanwhile is found as the one or the other. Gives the session, if there is one already.
+    pub(super) fn end(&self, user: UserId) -> Result<Option<Arc<Session>>, Refusal> {
         let state = lock(&self.state);
+        let latest = state.by_user.get(&user).and_then(|ids| ids.last());
+        let session = latest.and_then(|id| state.sessions.get(id)).cloned();
+        if let Some(session) = &session {
+            session.ask_to_end(CloseReason::EndedByOwner);
+        }
         let request = state.starting.get(&user);
-        let called_off = request.inspect(|(_, off)| off.cancel()).is_some();
-        let ids = state.by_user.get(&user).map_or(&[][..], Vec::as_slice);
-        let session = ids.iter().rev().find_map(|id| state.sessions.get(id).cloned());
-        (called_off, session)
+        if let Some((_, off)) = request {
+            off.cancel();
+        }
+        if request.is_none() && session.is_none() {
+            return Err(Refusal::NoSession);
+        }
+        Ok(session)
     }
 
     /// Lets nobody in any more, and calls every request off.
@@ -193,11 +182,31 @@ impl Registry {
     }
 }
 
-impl Ticket<'_> {
+impl<'a> Ticket<'a> {
+    /// Begins a request.
+    pub(super) fn begin(core: &'a Arc<Core>, admitted: &'a Admitted, id: SessionId) -> Result<Self, Refusal> {
+        let mut state = lock(&core.registry.state);
+        if state.shut {
+            return Err(Refusal::ShuttingDown);
+        }
+        if state.starting.contains_key(&admitted.user) {
+            return Err(Refusal::AlreadyStarting);
+        }
+        let off = CancellationToken::new();
+        state.starting.insert(admitted.user, (id, off.clone()));
+        Ok(Self {
+            core,
+            admitted,
+            id,
+            off,
+            granted: false,
+        })
+    }
+
     /// Knocks: the user's own sessions first, then the guild's call.
     pub(super) fn knock(&self) -> Result<Door, Refusal> {
         let Admitted { user, guild, voice } = self.admitted;
-        let mut state = lock(&self.registry.state);
+        let mut state = lock(&self.core.registry.state);
         let own = state.by_user.get(user).into_iter().flatten();
         for session in own.filter_map(|id| state.sessions.get(id)) {
             if !session.phase().is_live() {
@@ -217,8 +226,8 @@ impl Ticket<'_> {
 
     /// The request was granted: the session takes its place in the table.
     pub(super) fn grant(mut self, session: &Arc<Session>) {
-        let mut state = lock(&self.registry.state);
-        self.done = true;
+        let mut state = lock(&self.core.registry.state);
+        self.granted = true;
         state.starting.remove(&self.admitted.user);
         state.sessions.insert(self.id, Arc::clone(session));
         state.by_user.entry(session.owner).or_default().push(self.id);
@@ -231,20 +240,12 @@ impl Ticket<'_> {
     }
 }
 
-impl Ticket<'_> {
-    /// The request was refused: it leaves the table and the call. Gives the line back when nobody else is left on it:
-    /// a session that ended meanwhile did not hang up for this request's sake, so it is for the caller to do, and then
-    /// to [`remove_call`](Registry::remove_call).
-    pub(super) fn withdraw(mut self) -> Option<Arc<Line>> {
-        self.leave()
-    }
-
-    fn leave(&mut self) -> Option<Arc<Line>> {
-        if self.done {
-            return None;
+impl Drop for Ticket<'_> {
+    fn drop(&mut self) {
+        if self.granted {
+            return;
         }
-        self.done = true;
-        let mut state = lock(&self.registry.state);
+        let mut state = lock(&self.core.registry.state);
         if state
             .starting
             .get(&self.admitted.user)
@@ -253,23 +254,21 @@ impl Ticket<'_> {
             state.starting.remove(&self.admitted.user);
         }
         let guild = self.admitted.guild;
-        let line = state.calls.leave(guild, self.id)?;
-        if line.connection().is_some() {
-            return Some(line);
-        }
-        // A call that was made for this request has no connection yet, so that there is nothing to destroy.
-        state.calls.remove(guild, &line);
-        None
-    }
-}
-
-impl Drop for Ticket<'_> {
-    fn drop(&mut self) {
-        // Only a request that is dropped half-way gets here, which happens when its runtime goes down.
-        let guild = self.admitted.guild;
-        if let Some(line) = self.leave() {
-            tracing::error!(%guild, "a request was dropped with the last hold on a call");
-            self.registry.remove_call(guild, &line);
+        let Some(line) = state.calls.leave(guild, self.id) else {
+            return;
+        };
+        // A call that was made for this request has no connection yet. One that it shared with sessions that ended
+        // meanwhile has: it stays closing until that is stopped. Without a runtime the process is going down.
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) if line.connection().is_some() => {
+                let core = Arc::clone(self.core);
+                let tasks = core.tasks.clone();
+                tasks.spawn_on(
+                    async move { cleanup::hang_up_for_nobody(&core, guild, &line).await },
+                    &runtime,
+                );
+            }
+            _ => state.calls.remove(guild, &line),
         }
     }
 }

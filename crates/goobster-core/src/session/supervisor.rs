@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::task::JoinError;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::cleanup::{self, Demise};
 use super::core::Core;
@@ -22,6 +23,7 @@ use super::teardown::run::{panic_words, run_step};
 use super::{CloseReason, opening, telemetry};
 use crate::limits::{Charge, Charged, LimitsError};
 use crate::ports::PortFuture;
+use crate::time::Moment;
 
 /// How many notices to the user may be under way at once; more are dropped, since the channel does not take them.
 const MOST_NOTICES: usize = 4;
@@ -31,7 +33,8 @@ const NOTICE_TIME: Duration = Duration::from_secs(5);
 /// Everything is open.
 pub(super) struct Opened {
     pub(super) charged: Charged,
-    pub(super) good_for: Option<Duration>,
+    /// When the place was confirmed, and for how long.
+    pub(super) confirmed: (Moment, Option<Duration>),
     pub(super) work: Option<PortFuture<'static, Result<(), PartError>>>,
 }
 
@@ -65,13 +68,20 @@ pub(super) async fn live(core: Arc<Core>, new: NewSession, answer: Answer) {
             supervisor.run(guard).await;
         }
         Err(error) => {
-            if let StartError::Refused(refusal) = &error {
-                let (user, guild) = (new.admitted.user, new.admitted.guild);
-                core.events.emit(SessionEvent::Refused {
+            let (user, guild) = (new.admitted.user, new.admitted.guild);
+            match &error {
+                StartError::Refused(refusal) => core.events.emit(SessionEvent::Refused {
                     user,
                     guild,
                     refusal: refusal.clone(),
-                });
+                }),
+                StartError::Failed { what, cause } => core.events.emit(SessionEvent::NotStarted {
+                    user,
+                    guild,
+                    what,
+                    cause: Arc::clone(cause),
+                }),
+                StartError::CalledOff(_) => {}
             }
             let _ = answer.send(Err(error));
         }
@@ -199,15 +209,10 @@ impl Supervisor {
             Effect::Charge(charge) => self.charge(charge),
             Effect::Renew => {
                 let (core, lease) = (Arc::clone(&self.core), self.session.lease);
+                let asked = core.clock.now();
                 let errand = async move {
-                    let asked = core.clock.now();
-                    let renewed = core.store("renewing a place", core.slots.renew(lease)).await;
-                    Outcome::Renewed(renewed.map(|mut lease| {
-                        // Counted from before it was asked for: the store counts from before it answered.
-                        let took = core.clock.now().since(asked);
-                        lease.good_for = lease.good_for.map(|span| span.saturating_sub(took));
-                        lease
-                    }))
+                    let renewing = core.store("renewing a place", core.slots.renew(lease));
+                    Outcome::Renewed(renewing.await.map(|lease| (asked, lease.good_for)))
                 };
                 self.errands.spawn(&self.core.tasks, Kind::Renewing, errand);
             }
@@ -295,7 +300,7 @@ impl Supervisor {
                     match tokio::time::timeout(within, parts.make(kind, &session)).await {
                         Ok(Ok(part)) => {
                             if let Some(part) = part {
-                                opening::put(&core, &session, kind, part).await;
+                                opening::put(&core, &session, kind, part);
                             }
                             Ok(())
                         }
@@ -307,15 +312,11 @@ impl Supervisor {
             self.errands
                 .spawn(&self.core.tasks, Kind::Resetting(what), errand);
         } else {
-            // Two conversations at once would answer everything twice.
-            let running = self.errands.take(Kind::Working);
+            // Somebody may report the work as failed while it still runs: a session never has two conversations.
+            let old = self.errands.call_off_kind(Kind::Working);
             let errand = async move {
-                if let Some(mut running) = running {
-                    running.abort();
-                    if tokio::time::timeout(cleanup::GRACE, &mut running).await.is_err() {
-                        let name = "Working of a session, replaced".to_owned();
-                        core.quarantine.admit(Stuck::task(name, running.detach()));
-                    }
+                for task in old {
+                    gone(&core, task).await;
                 }
                 let Some(work) = parts.work(&session) else {
                     return Outcome::Worked(Ok(()));
@@ -334,7 +335,8 @@ impl Supervisor {
         match ended {
             Ok(Outcome::Opened(Ok(opened))) => {
                 self.work = opened.work;
-                self.apply(Event::Renewed(opened.good_for));
+                let (asked, good_for) = opened.confirmed;
+                self.apply(Event::Renewed { asked, good_for });
                 self.apply(Event::Opened(opened.charged));
             }
             Ok(Outcome::Opened(Err(error))) => {
@@ -343,7 +345,7 @@ impl Supervisor {
                 self.apply(Event::OpenFailed);
             }
             Ok(Outcome::Charged(answer)) => self.charged(answer),
-            Ok(Outcome::Renewed(Ok(lease))) => self.apply(Event::Renewed(lease.good_for)),
+            Ok(Outcome::Renewed(Ok((asked, good_for)))) => self.apply(Event::Renewed { asked, good_for }),
             Ok(Outcome::Renewed(Err(error))) => self.store_failed(&error, Event::RenewFailed),
             // The conversation is over: its owner left, or said good-bye.
             Ok(Outcome::Worked(Ok(()))) => self.apply(Event::End(CloseReason::EndedByOwner)),
@@ -414,6 +416,14 @@ impl Supervisor {
             Kind::Resetting(_) => self.was_reset(kind, Err(format!("it panicked: {words}"))),
             Kind::Telling => {}
         }
+    }
+}
+
+/// Waits until the session's work, which was called off, is gone; work that blocks its thread goes into quarantine.
+async fn gone(core: &Core, mut task: AbortOnDropHandle<Outcome>) {
+    if tokio::time::timeout(cleanup::GRACE, &mut task).await.is_err() {
+        let what = format!("{:?} of a session", Kind::Working);
+        core.quarantine.admit(Stuck::own_task(what, task.detach()));
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use metrics::{counter, gauge, histogram};
 
 use super::events::SessionEvent;
-use super::teardown::StepEnd;
+use super::teardown::{AttemptFault, Step, StepEnd, StepReport};
 use crate::limits::Millis;
 
 /// The names of the metrics; the manager registers what they mean.
@@ -101,6 +101,15 @@ pub(super) fn record(event: &SessionEvent) {
             counter!(names::REFUSED, "reason" => refusal.label()).increment(1);
             tracing::info!(%user, %guild, reason = refusal.label(), %refusal, "session refused");
         }
+        SessionEvent::NotStarted {
+            user,
+            guild,
+            what,
+            cause,
+        } => {
+            counter!(names::FAULTS, "what" => *what).increment(1);
+            tracing::error!(%user, %guild, what, %cause, "a session could not be started");
+        }
         SessionEvent::Starting { session, user, guild } => {
             counter!(names::STARTED).increment(1);
             gauge!(names::HELD).increment(1.0);
@@ -146,14 +155,7 @@ pub(super) fn record(event: &SessionEvent) {
             forced,
         } => {
             histogram!(names::CLEANUP).record(took.as_secs_f64());
-            for report in steps.iter().filter(|report| report.end != StepEnd::Done) {
-                let end = if report.end == StepEnd::Forced {
-                    "forced"
-                } else {
-                    "abandoned"
-                };
-                counter!(names::CLEANUP_FORCED, "step" => report.step.label(), "end" => end).increment(1);
-            }
+            steps.iter().for_each(cleanup_end);
             tracing::info!(%session, ?took, steps = steps.len(), forced, "session cleaned up");
         }
         SessionEvent::Closed {
@@ -173,6 +175,22 @@ pub(super) fn record(event: &SessionEvent) {
             );
         }
     }
+}
+
+/// Counts and logs an attempt that failed at a cleanup step that belongs to no session.
+pub(super) fn cleanup_error(step: Step, attempt: u32, cause: &AttemptFault) {
+    counter!(names::CLEANUP_ERRORS, "step" => step.label()).increment(1);
+    tracing::error!(%step, attempt, %cause, "cleanup step failed outside a session");
+}
+
+/// Counts a cleanup step that did not succeed in order.
+pub(super) fn cleanup_end(report: &StepReport) {
+    let end = match report.end {
+        StepEnd::Done => return,
+        StepEnd::Forced => "forced",
+        StepEnd::Abandoned => "abandoned",
+    };
+    counter!(names::CLEANUP_FORCED, "step" => report.step.label(), "end" => end).increment(1);
 }
 
 /// Counts voice time as it is charged, in whole seconds; `total` keeps the milliseconds of all charges so far.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use goobster_core::limits::LimitsError;
+use goobster_core::session::Epoch;
 use redb::{Builder, Database, DatabaseError, StorageBackend};
 
 use super::tables::{self, Contents, corrupt};
@@ -50,39 +51,13 @@ pub(super) enum Place {
 }
 
 impl Place {
-    /// Opens a store again that was open before. One that is not there any more, as on a volume that was unmounted, is
-    /// not made anew: that would be a fresh quota for everybody.
-    pub(super) fn reopen(&self, generation: u64) -> Result<(Database, Contents), LimitsError> {
-        let (what, gone) = match self {
-            Self::File(path) => {
-                let what = format!("the store {}", path.display());
-                let about = fs::metadata(path).map_err(|error| unavailable(&what, error))?;
-                (what, about.len() == 0)
-            }
-            Self::Backend(backend) => {
-                let what = "the backend".to_owned();
-                let len = backend.len().map_err(|error| unavailable(&what, error))?;
-                (what, len == 0)
-            }
-        };
-        if gone {
-            return Err(corrupt(format!("{what} is empty, and was not before"), None));
-        }
-        let (db, contents) = self.open()?;
-        if contents.generation != generation {
-            let found = contents.generation;
-            return Err(corrupt(
-                format!("{what} is another one than before: opened {found} times and not {generation}"),
-                None,
-            ));
-        }
-        Ok((db, contents))
-    }
-
     /// Opens the store and reads it, or creates it where there is none. Nothing that is there is ever overwritten.
     pub(super) fn open(&self) -> Result<(Database, Contents), LimitsError> {
         match self {
-            Self::File(path) => open_file(path),
+            Self::File(path) => {
+                create_if_missing(path)?;
+                open_file(path)
+            }
             Self::Backend(backend) => {
                 let fresh = backend.len().map_err(|error| unavailable("the backend", error))? == 0;
                 let what = "the backend";
@@ -92,6 +67,51 @@ impl Place {
                 }
                 read(db, what)
             }
+        }
+    }
+
+    /// Opens the store of that generation again after its disk failed. Never creates one: what was there may be on a volume
+    /// that is not mounted just now, and what is there instead may be another's.
+    pub(super) fn reopen(&self, generation: Epoch) -> Result<(Database, Contents), LimitsError> {
+        let (what, gone) = match self {
+            Self::File(path) => {
+                let what = format!("the store {}", path.display());
+                match fs::metadata(path) {
+                    Ok(_) => (what, false),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => (what, true),
+                    Err(error) => return Err(unavailable(&what, error)),
+                }
+            }
+            Self::Backend(backend) => {
+                let what = "the backend".to_owned();
+                let len = backend.len().map_err(|error| unavailable(&what, error))?;
+                (what, len == 0)
+            }
+        };
+        if gone {
+            return Err(LimitsError::Unavailable {
+                what: format!("{what} is gone: put it back, or is its volume not mounted?"),
+                cause: None,
+            });
+        }
+        let (db, contents) = match self {
+            Self::File(path) => open_file(path)?,
+            Self::Backend(backend) => {
+                let db = guarded(&what, || builder().create_with_backend(backend.clone()))?;
+                read(db, &what)?
+            }
+        };
+        if contents.generation == generation.get() {
+            Ok((db, contents))
+        } else {
+            Err(LimitsError::Unavailable {
+                what: format!(
+                    "{what} is another one by now (opened {} times, and ours {generation}): put ours back, or start anew \
+                     to use that one",
+                    contents.generation
+                ),
+                cause: None,
+            })
         }
     }
 }
@@ -104,19 +124,26 @@ fn builder() -> Builder {
     builder
 }
 
-fn open_file(path: &Path) -> Result<(Database, Contents), LimitsError> {
-    let what = format!("the store {}", path.display());
+fn create_if_missing(path: &Path) -> Result<(), LimitsError> {
     match fs::metadata(path) {
-        Ok(meta) if meta.len() == 0 => return Err(corrupt(format!("{what} is an empty file"), None)),
-        Ok(meta) if !meta.is_file() => {
-            return Err(LimitsError::Configuration(format!("{what} is not a file")));
-        }
-        Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             tracing::info!(path = %path.display(), "no store of limits yet: creating one");
-            create(path, &Contents::default(), Existing::Keep).map_err(|error| unavailable(&what, error))?;
+            create(path, &Contents::default(), Existing::Keep)
+                .map_err(|error| unavailable(&format!("the store {}", path.display()), error))
         }
-        Err(error) => return Err(unavailable(&what, error)),
+        // Whatever else it is, opening it says so.
+        _ => Ok(()),
+    }
+}
+
+fn open_file(path: &Path) -> Result<(Database, Contents), LimitsError> {
+    let what = format!("the store {}", path.display());
+    let meta = fs::metadata(path).map_err(|error| unavailable(&what, error))?;
+    if meta.len() == 0 {
+        return Err(corrupt(format!("{what} is an empty file"), None));
+    }
+    if !meta.is_file() {
+        return Err(LimitsError::Configuration(format!("{what} is not a file")));
     }
     let db = guarded(&what, || builder().open(path))?;
     read(db, &what)
@@ -257,29 +284,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_store_that_vanished_or_was_exchanged_is_not_made_anew() {
+    fn a_file_that_vanished_is_not_created_again() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("limits.redb");
+        let path = folder.path().join("store.redb");
         let place = Place::File(path.clone());
         let (db, contents) = place.open().unwrap();
-        let generation = tables::next_generation(&db, contents.generation).unwrap();
+        let generation = Epoch::new(tables::next_generation(&db, contents.generation).unwrap());
         drop(db);
-        place.reopen(generation).unwrap();
+        let aside = folder.path().join("aside");
+        fs::rename(&path, &aside).unwrap();
+        let refused = place.reopen(generation).unwrap_err();
+        assert!(
+            refused.is_unavailable() && refused.to_string().contains("is gone"),
+            "{refused}"
+        );
+        assert!(!path.exists(), "nothing was put in its place");
 
-        let exchanged = place.reopen(generation + 1).err();
+        // Another store in its place is not ours either, and is left as it is.
+        drop(place.open().unwrap());
+        let refused = place.reopen(generation).unwrap_err();
         assert!(
-            matches!(exchanged, Some(LimitsError::Corrupt { .. })),
-            "{exchanged:?}"
+            refused.is_unavailable() && refused.to_string().contains("another one"),
+            "{refused}"
         );
-        fs::write(&path, b"").unwrap();
-        let emptied = place.reopen(generation).err();
-        assert!(
-            matches!(emptied, Some(LimitsError::Corrupt { .. })),
-            "{emptied:?}"
-        );
-        fs::remove_file(&path).unwrap();
-        let gone = place.reopen(generation).err();
-        assert!(matches!(gone, Some(LimitsError::Unavailable { .. })), "{gone:?}");
-        assert!(!path.exists(), "a fresh quota for everybody");
+        fs::rename(&aside, &path).unwrap();
+        let (_, contents) = place.reopen(generation).unwrap();
+        assert_eq!(contents.generation, generation.get());
     }
 }

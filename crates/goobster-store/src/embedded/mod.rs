@@ -243,7 +243,8 @@ impl Ledger for EmbeddedStore {
     }
 
     fn close_record(&self, claim: SlotClaim) -> PortFuture<'_, Result<Option<CloseRecord>, LimitsError>> {
-        Box::pin(async move { self.shared.books().closed(claim) })
+        // Through the writer, for the same reason as a close.
+        Box::pin(self.ask(move |reply| Job::Record(claim, reply)))
     }
 
     fn recover(&self, _now: UtcMillis) -> PortFuture<'_, Result<Recovery, LimitsError>> {

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use goobster_core::ids::UserId;
 use goobster_core::limits::{
-    Books, Charge, Charged, Closed, Closing, LimitsConfig, LimitsError, Opening, Recovery, SlotBook, Swept,
+    Books, Charge, Charged, CloseRecord, Closed, Closing, LimitsConfig, LimitsError, Opening, Recovery,
+    SlotBook, SlotClaim, Swept,
 };
 use goobster_core::session::{Epoch, SessionId};
 use goobster_core::time::{Moment, UtcMillis};
@@ -29,6 +30,8 @@ pub(super) enum Job {
     Open(Opening, Reply<Charged>),
     Charge(Charge, Reply<Charged>),
     Close(Closing, Reply<Closed>),
+    /// A session's record, once it is on disk.
+    Record(SlotClaim, Reply<Option<CloseRecord>>),
     Recover(Reply<Recovery>),
     Sweep(UtcMillis, Reply<Swept>),
     /// Commit what waits, close the file, and end.
@@ -136,7 +139,7 @@ impl Writer {
             return Err(down_error("its last commit failed"));
         }
         self.tried = Some(Instant::now());
-        let (db, contents) = self.place.reopen(self.shared.generation.get())?;
+        let (db, contents) = self.place.reopen(self.shared.generation)?;
         let books = Arc::new(load(&self.shared.config, contents));
         *self.shared.books.write().unwrap_or_else(PoisonError::into_inner) = books;
         self.db = Some(db);
@@ -183,6 +186,7 @@ fn refuse(job: Job, error: &LimitsError) {
     match job {
         Job::Open(_, reply) | Job::Charge(_, reply) => drop(reply.send(Err(error()))),
         Job::Close(_, reply) => drop(reply.send(Err(error()))),
+        Job::Record(_, reply) => drop(reply.send(Err(error()))),
         Job::Recover(reply) => drop(reply.send(Err(error()))),
         Job::Sweep(_, reply) => drop(reply.send(Err(error()))),
         Job::Stop(_) => {}
@@ -206,6 +210,7 @@ fn apply(shared: &Shared, books: &Books, job: Job, touched: &mut Touched) -> Pen
             touched.sessions.insert(closing.claim.session);
             later(books.close(closing), reply)
         }
+        Job::Record(claim, reply) => later(books.closed(claim), reply),
         Job::Recover(reply) => {
             let now = shared.now();
             let mut slots = shared.slots.lock().unwrap_or_else(PoisonError::into_inner);

@@ -291,11 +291,12 @@ impl RedisStore {
                     continue;
                 };
                 match self.recover_row(claim, now, &mut recovery).await {
-                    // One damaged row must not keep the others open.
-                    Err(error @ LimitsError::Corrupt { .. }) => {
-                        tracing::error!(session = %claim.session, %error, "a session cannot be recovered");
+                    Ok(()) => {}
+                    Err(error) if error.is_unavailable() => return Err(error),
+                    // One damaged row keeps no other from being recovered. It stays as it is, and is named every time.
+                    Err(error) => {
+                        tracing::error!(session = %claim.session, guild = %claim.guild, %error, "a session cannot be recovered");
                     }
-                    done => done?,
                 }
             }
             if next == "0" {

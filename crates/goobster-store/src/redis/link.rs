@@ -89,11 +89,8 @@ impl Link {
     }
 
     fn explain(&self, what: &str, error: RedisError) -> LimitsError {
-        // Servers before 7 put what a script throws into a sentence of their own.
-        let words = error.to_string();
-        let damaged = ["CORRUPT ", "WRONGTYPE"].iter().any(|mark| words.contains(mark));
         match error.code() {
-            _ if damaged => LimitsError::Corrupt {
+            Some(code) if code == "WRONGTYPE" || stumbled(&error) => LimitsError::Corrupt {
                 what: format!(
                     "the data on the Redis server at {} while {what}: {error}",
                     self.address
@@ -111,6 +108,24 @@ impl Link {
             ),
         }
     }
+}
+
+/// Whether a script met data that it cannot compute with: the server is well, and asking again is no use. What the server
+/// itself refuses (no memory, a replica) is none of this. Servers before 7 take only a text for an error that a script
+/// throws, and every version wraps it in a sentence of its own.
+fn stumbled(error: &RedisError) -> bool {
+    let text = error.to_string();
+    error.code() == Some("ERR")
+        && text.contains("script")
+        && [
+            "CORRUPT ",
+            "WRONGTYPE",
+            "attempt to ",
+            "bad argument ",
+            "command arguments must be",
+        ]
+        .iter()
+        .any(|stumble| text.contains(stumble))
 }
 
 /// A script with its keys.

@@ -27,6 +27,8 @@ pub(super) struct Running {
     pub(super) adopted: Option<Epoch>,
     /// The store refused it when it came back: it must end.
     pub(super) lost: bool,
+    /// What it owes cannot be written before the store's data is repaired.
+    pub(super) stuck: bool,
 }
 
 impl Running {
@@ -47,6 +49,7 @@ impl Running {
             closing: None,
             adopted: None,
             lost: false,
+            stuck: false,
         }
     }
 

@@ -9,6 +9,7 @@ use crate::time::Moment;
 pub(super) struct LeaseWatch {
     good_for: Option<Duration>,
     renewed: Moment,
+    /// When to ask next; [`Moment::NEVER`] while an answer is waited for.
     next: Moment,
 }
 
@@ -26,11 +27,12 @@ impl LeaseWatch {
         watch
     }
 
-    /// It is good for this long from now; `None`: for ever.
-    pub(super) fn renewed(&mut self, now: Moment, good_for: Option<Duration>) {
+    /// It is good for this long since it was asked for; `None`: for ever. The store counts from some moment between the
+    /// question and its answer, and a lease that is believed to be longer than it is would be somebody else's.
+    pub(super) fn renewed(&mut self, asked: Moment, good_for: Option<Duration>) {
         self.good_for = good_for;
-        self.renewed = now;
-        self.next = good_for.map_or(Moment::NEVER, |span| now.after(span / 3));
+        self.renewed = asked;
+        self.next = good_for.map_or(Moment::NEVER, |span| asked.after(span / 3));
     }
 
     /// Whether to renew now. Once it says so, it waits for the answer.
@@ -79,6 +81,15 @@ mod tests {
         lease.failed(at(22));
         assert_eq!(lease.wake(), at(23));
         assert!(!lease.lost(at(40)) && lease.lost(at(41)));
+    }
+
+    #[test]
+    fn an_answer_that_comes_late_does_not_lengthen_the_lease() {
+        let mut lease = LeaseWatch::new(at(0), Some(Duration::from_secs(6)));
+        assert!(lease.due(at(2)));
+        // Asked for at 2 s, answered at 7 s: the store may have counted from 2 s on.
+        lease.renewed(at(2), Some(Duration::from_secs(6)));
+        assert!(!lease.lost(at(7)) && lease.due(at(7)) && lease.lost(at(8)));
     }
 
     #[test]

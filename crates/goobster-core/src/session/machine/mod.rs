@@ -82,8 +82,13 @@ pub enum Event {
         /// Now, as wall-clock time.
         at: UtcMillis,
     },
-    /// The lease on the place was renewed, for this long.
-    Renewed(Option<Duration>),
+    /// The lease on the place was renewed.
+    Renewed {
+        /// When it was asked for, from which it counts.
+        asked: Moment,
+        /// For this long; `None`: for ever.
+        good_for: Option<Duration>,
+    },
     /// The lease could not be renewed this time.
     RenewFailed,
     /// A part failed inside the running session.
@@ -205,8 +210,8 @@ impl Machine {
                 let notice = self.meter.as_mut().and_then(|meter| meter.unanswered(now, at));
                 self.heed(notice, &mut effects);
             }
-            (Phase::Connecting | Phase::Active, Event::Renewed(good_for)) => {
-                self.lease.renewed(now, good_for);
+            (Phase::Connecting | Phase::Active, Event::Renewed { asked, good_for }) => {
+                self.lease.renewed(asked.min(now), good_for);
             }
             (Phase::Active, Event::RenewFailed) => self.lease.failed(now),
             (Phase::Active, Event::Fault(what)) => self.fault(now, what, &mut effects),
@@ -224,11 +229,11 @@ impl Machine {
         self.active = Some((now, None));
         self.idle.restart(now);
         let SlotLease { claim, epoch, .. } = self.claim;
-        self.meter = Some(Meter::start(&self.limits, claim, epoch, now, &charged));
+        let meter = Meter::start(&self.limits, claim, epoch, now, &charged);
         effects.push(Effect::Run);
-        if charged.granted.is_zero() {
-            self.close(CloseReason::LimitReached, effects);
-        }
+        let notice = meter.at_start();
+        self.meter = Some(meter);
+        self.heed(notice, effects);
     }
 
     fn wake(&mut self, now: Moment, heard: Moment, at: UtcMillis, effects: &mut Vec<Effect>) {

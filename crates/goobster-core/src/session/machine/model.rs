@@ -1,6 +1,8 @@
-//! The machine against a model of its promises: random lives of starts, speech, ticks, ends, faults, crashes of the
-//! store, clocks that step back and windows that turn.
+//! The machine against a model of its promises: random lives of several sessions on one ledger and one book of places,
+//! with starts, speech, ticks, ends, faults, charges that are lost or only their answers, processes that die and recover,
+//! clocks that step and windows that turn.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -9,49 +11,59 @@ use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state
 use super::*;
 use crate::ids::{GuildId, UserId};
 use crate::invariant;
-use crate::limits::{Books, Closing, Opening, SlotClaim};
+use crate::limits::{Books, Closing, LimitsError, NodeId, Opening, SlotBook, SlotClaim};
 use crate::session::{Epoch, SessionId};
 
 const BEGAN: i64 = 1_800_000_000_000;
-const CLAIM: SlotClaim = SlotClaim {
-    session: SessionId::new(1),
-    user: UserId::new(2),
-    guild: GuildId::new(3),
-};
-const LEASE: SlotLease = SlotLease {
-    claim: CLAIM,
-    epoch: Epoch::new(1),
-    good_for: None,
-};
+/// Who may ask for a session; the first two are one member's.
+const USERS: [u64; 3] = [1, 1, 2];
+const NODE: NodeId = NodeId::new(0);
 
 fn limits() -> LimitsConfig {
     LimitsConfig {
         voice: Millis::from_mins(8),
         window: Millis::from_mins(15),
         forget_after: Millis::from_hours(1),
+        per_user: 2,
+        per_guild: 2,
+        total: 2,
         ..LimitsConfig::default()
     }
 }
 
-/// What may happen next.
-#[derive(Debug, Clone, Copy)]
-enum Move {
-    Begin,
-    Opened,
-    OpenFailed,
-    /// Time passes; the machine is woken whenever it asked for it.
-    Pass(u64),
-    /// The clock steps back by so many milliseconds, for one event.
-    StepBack(u64),
-    Speak,
-    End,
-    Fault,
-    /// The store answers (or not) from now on.
-    Store(bool),
-    TornDown,
+/// What the store does with a charge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Store {
+    Answers,
+    /// The charge arrives, its answer does not.
+    LosesAnswers,
+    /// The charge does not arrive.
+    LosesCharges,
 }
 
-/// The reference knows only which moves there are; the promises are checked on the life itself after each of them.
+/// What may happen next; the number says in whose session.
+#[derive(Debug, Clone, Copy)]
+enum Move {
+    Ask(usize),
+    Begin(usize),
+    Opened(usize),
+    OpenFailed(usize),
+    /// Time passes; the machines are woken whenever they asked for it.
+    Pass(u64),
+    /// The monotonic clock steps back by so many milliseconds, for one event.
+    StepBack(u64),
+    /// The wall clock is set, by so many milliseconds.
+    SetWall(i64),
+    Speak(usize),
+    End(usize),
+    Fault(usize),
+    Store(Store),
+    TornDown(usize),
+    /// The process dies, and the next one recovers the ledger.
+    Crash,
+}
+
+/// The reference knows only which moves there are; the promises are checked on the lives themselves after each of them.
 #[derive(Debug, Clone)]
 struct Anything;
 
@@ -64,18 +76,23 @@ impl ReferenceStateMachine for Anything {
     }
 
     fn transitions(_: &Self) -> BoxedStrategy<Move> {
+        let who = || 0..USERS.len();
+        let stores = [Store::Answers, Store::LosesAnswers, Store::LosesCharges];
         prop_oneof![
-            4 => Just(Move::Begin),
-            4 => Just(Move::Opened),
-            1 => Just(Move::OpenFailed),
+            6 => who().prop_map(Move::Ask),
+            6 => who().prop_map(Move::Begin),
+            6 => who().prop_map(Move::Opened),
+            1 => who().prop_map(Move::OpenFailed),
             10 => (1_u64..400_000).prop_map(Move::Pass),
             4 => (1_u64..20).prop_map(Move::Pass),
             2 => (1_u64..1_000_000).prop_map(Move::StepBack),
-            8 => Just(Move::Speak),
-            1 => Just(Move::End),
-            2 => Just(Move::Fault),
-            2 => any::<bool>().prop_map(Move::Store),
-            2 => Just(Move::TornDown),
+            1 => (-4_000_000_i64..4_000_000).prop_map(Move::SetWall),
+            8 => who().prop_map(Move::Speak),
+            1 => who().prop_map(Move::End),
+            2 => who().prop_map(Move::Fault),
+            2 => proptest::sample::select(stores.to_vec()).prop_map(Move::Store),
+            2 => who().prop_map(Move::TornDown),
+            1 => Just(Move::Crash),
         ]
         .boxed()
     }
@@ -85,30 +102,194 @@ impl ReferenceStateMachine for Anything {
     }
 }
 
+/// One session.
 struct Life {
     machine: Machine,
-    books: Books,
-    now: Moment,
+    lease: SlotLease,
+    born: Moment,
     heard: Moment,
-    /// Since when the store answers; `None` while it does not.
-    answers: Option<Moment>,
+    opened: bool,
     /// Voice that the books were told.
     told: Millis,
     warned_idle: Option<Moment>,
+    /// When it began to close.
+    closing: Option<Moment>,
     tear_downs: usize,
     forgotten: usize,
     resets: usize,
     closed_in_books: bool,
 }
 
-impl Life {
+/// A process, its sessions and its stores.
+struct Process {
+    books: Books,
+    slots: SlotBook,
+    now: Moment,
+    /// By how much the wall clock is off.
+    wall: i64,
+    store: Store,
+    /// Since when the store answers.
+    answers: Moment,
+    next_id: u64,
+    lives: BTreeMap<usize, Life>,
+}
+
+impl Process {
     fn at(&self) -> UtcMillis {
-        UtcMillis::new(BEGAN).after(self.now.since(Moment::ZERO))
+        UtcMillis::new(BEGAN + self.wall).after(self.now.since(Moment::ZERO))
     }
 
-    fn feed(&mut self, event: Event) {
+    fn ask(&mut self, who: usize) {
+        if self.lives.contains_key(&who) {
+            return;
+        }
+        self.next_id += 1;
+        let (session, user) = (SessionId::new(self.next_id), UserId::new(USERS[who]));
+        let guild = GuildId::new(3);
+        let claim = SlotClaim { session, user, guild };
+        let config = SessionConfig::default();
+        let hold = config.start_timeout + config.cleanup_delay;
+        match self.slots.reserve(NODE, claim, hold, self.now) {
+            Ok(lease) => {
+                let life = Life {
+                    machine: Machine::new(self.now, &config, &limits(), lease),
+                    lease,
+                    born: self.now,
+                    heard: self.now,
+                    opened: false,
+                    told: Millis::ZERO,
+                    warned_idle: None,
+                    closing: None,
+                    tear_downs: 0,
+                    forgotten: 0,
+                    resets: 0,
+                    closed_in_books: false,
+                };
+                self.lives.insert(who, life);
+            }
+            Err(LimitsError::Refused(_)) => {
+                assert_eq!(
+                    self.lives.len(),
+                    limits().total as usize,
+                    "refused with room left"
+                );
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    fn feed(&mut self, who: usize, event: Event) {
+        let Some(mut life) = self.lives.remove(&who) else {
+            return;
+        };
+        life.feed(self, event);
+        if life.forgotten == 0 {
+            self.lives.insert(who, life);
+            return;
+        }
+        life.check(self);
+        // Given back last; a reservation that was never confirmed may have run out.
+        let held = self.slots.release(life.lease, self.now);
+        assert!(held || !life.opened, "an active session's place was lost");
+    }
+
+    fn opened(&mut self, who: usize) {
+        let at = self.at();
+        let Some(life) = self.lives.get_mut(&who) else {
+            return;
+        };
+        if life.machine.phase() != Phase::Connecting || self.store != Store::Answers {
+            return;
+        }
+        life.lease = self.slots.keep(life.lease, self.now).unwrap();
+        let SlotLease { claim, epoch, .. } = life.lease;
+        match self.books.open(Opening { claim, epoch, at }) {
+            Ok(charged) => {
+                (life.heard, life.opened) = (self.now, true);
+                self.feed(who, Event::Opened(charged));
+            }
+            Err(_) => self.feed(who, Event::OpenFailed),
+        }
+    }
+
+    /// Lets time pass as the supervisors do: to each wake a machine asks for, and to the end of each cleanup.
+    fn pass(&mut self, millis: u64) {
+        let end = self.now.after(Duration::from_millis(millis));
+        let delay = SessionConfig::default().cleanup_delay;
+        let mut wakes = 0_u64;
+        loop {
+            let due = |life: &Life| {
+                life.closing
+                    .map_or(life.machine.next_wake(), |since| since.after(delay))
+            };
+            let next = self.lives.iter().map(|(&who, life)| (due(life), who)).min();
+            let Some((wake, who)) = next.filter(|(wake, _)| *wake <= end) else {
+                break;
+            };
+            self.now = self.now.max(wake);
+            let (heard, at) = (self.lives[&who].heard, self.at());
+            let event = if self.lives[&who].closing.is_some() {
+                Event::TornDown
+            } else {
+                Event::Wake { heard, at }
+            };
+            self.feed(who, event);
+            wakes += 1;
+            assert!(
+                wakes <= 3 * (millis / 500 + 60),
+                "{wakes} wakes in {millis} ms: it spins"
+            );
+        }
+        self.now = end;
+    }
+
+    fn step_back(&mut self, millis: u64) {
+        let back = self.now.before(Duration::from_millis(millis));
+        let at = self.at();
+        for who in 0..USERS.len() {
+            let Some(mut life) = self.lives.remove(&who) else {
+                continue;
+            };
+            let (phase, active) = (life.machine.phase(), life.machine.active_for(self.now));
+            let heard = life.heard;
+            // Whatever the clock says, nothing is charged twice and nothing ends.
+            let effects = life.machine.step(back, Event::Wake { heard, at });
+            assert_eq!(
+                life.machine.phase(),
+                phase,
+                "a clock that steps back ends nothing"
+            );
+            assert_eq!(life.machine.active_for(self.now), active);
+            for effect in effects {
+                life.perform(self, effect);
+            }
+            self.lives.insert(who, life);
+        }
+    }
+
+    /// The process dies with all its sessions; the next one finds the ledger, and no place taken.
+    fn crash(&mut self) {
+        let dead = std::mem::take(&mut self.lives);
+        self.slots = SlotBook::new(&limits(), Epoch::new(1), None);
+        let recovery = self.books.recover(|_| false);
+        let open = |life: &&Life| life.opened && !life.closed_in_books;
+        assert_eq!(recovery.crashed.len(), dead.values().filter(open).count());
+        for life in dead.values().filter(open) {
+            let claim = life.lease.claim;
+            let mut records = recovery.crashed.iter().filter(|record| record.claim == claim);
+            let record = records.next().unwrap();
+            assert!(records.next().is_none(), "one close record");
+            assert_eq!((record.reason, record.charged), (CloseReason::Crashed, life.told));
+            assert!(life.told <= life.machine.active_for(self.now));
+        }
+        assert_eq!(self.books.open_sessions().len(), 0, "no ghost is left");
+    }
+}
+
+impl Life {
+    fn feed(&mut self, process: &mut Process, event: Event) {
         let before = self.machine.phase();
-        let effects = self.machine.step(self.now, event);
+        let effects = self.machine.step(process.now, event);
         let after = self.machine.phase();
         assert!(
             rank(after) >= rank(before),
@@ -118,41 +299,48 @@ impl Life {
             assert_eq!(reason, still, "a reason never changes");
         }
         for effect in effects {
-            self.perform(effect);
+            self.perform(process, effect);
         }
     }
 
-    fn perform(&mut self, effect: Effect) {
+    /// Tells the books of a charge.
+    fn tell(&mut self, process: &Process, charge: Charge) -> Charged {
+        let charged = process.books.charge(charge).unwrap();
+        if charged.applied {
+            self.told = self.told.saturating_add(charge.delta);
+        }
+        charged
+    }
+
+    fn perform(&mut self, process: &mut Process, effect: Effect) {
         match effect {
             Effect::Charge(charge) => {
-                // An unanswered charge may have arrived all the same.
-                let charged = self.books.charge(charge).unwrap();
-                if charged.applied {
-                    self.told = self.told.saturating_add(charge.delta);
-                }
-                let at = self.at();
-                self.feed(if self.answers.is_some() {
-                    Event::Charged(charged)
-                } else {
-                    Event::ChargeFailed { at }
-                });
+                let at = process.at();
+                let failed = Event::ChargeFailed { at };
+                let event = match process.store {
+                    Store::Answers => Event::Charged(self.tell(process, charge)),
+                    Store::LosesAnswers => {
+                        self.tell(process, charge);
+                        failed
+                    }
+                    Store::LosesCharges => failed,
+                };
+                self.feed(process, event);
             }
             Effect::WarnIdle { left } => {
                 assert!(left <= Duration::from_mins(1));
-                assert_ne!(
-                    self.warned_idle.replace(self.heard),
-                    Some(self.heard),
-                    "warned twice for one quiet"
-                );
+                let warned = self.warned_idle.replace(self.heard);
+                assert_ne!(warned, Some(self.heard), "warned twice for one quiet");
             }
             Effect::WarnLimit { left } => assert!(left <= limits().warn_before.as_duration()),
             Effect::TearDown(reason) => {
                 self.tear_downs += 1;
+                self.closing = Some(process.now);
                 if reason == CloseReason::IdleTimeout {
-                    let quiet = self.now.since(self.heard);
+                    let quiet = process.now.since(self.heard);
                     assert!(quiet >= Duration::from_mins(5), "timed out after {quiet:?}");
                 }
-                self.settle(reason);
+                self.settle(process, reason);
             }
             Effect::Forget(_) => self.forgotten += 1,
             Effect::Reset(_) => self.resets += 1,
@@ -161,48 +349,58 @@ impl Life {
     }
 
     /// What the cleanup does with the last charges.
-    fn settle(&mut self, reason: CloseReason) {
+    fn settle(&mut self, process: &Process, reason: CloseReason) {
         let Some(Unsettled { mut meter, until }) = self.machine.unsettled() else {
             return;
         };
-        let at = self.at();
+        let at = process.at();
         while meter.has_uncharged(until) {
-            let charge = meter.charge(until, at);
-            let charged = self.books.charge(charge).unwrap();
-            if charged.applied {
-                self.told = self.told.saturating_add(charge.delta);
-            }
+            let charged = self.tell(process, meter.charge(until, at));
             meter.answered(&charged);
         }
+        let SlotLease { claim, epoch, .. } = self.lease;
         let closing = Closing {
-            claim: CLAIM,
-            epoch: LEASE.epoch,
+            claim,
+            epoch,
             at,
             reason,
         };
-        let closed = self.books.close(closing).unwrap();
+        let closed = process.books.close(closing).unwrap();
         assert!(closed.first && !self.closed_in_books, "one close record");
         self.closed_in_books = true;
-        let active = self.machine.active_for(self.now);
-        invariant::settled_exactly(CLAIM.session, active, closed.record.charged).unwrap();
+        let active = self.machine.active_for(process.now);
+        invariant::settled_exactly(claim.session, active, closed.record.charged).unwrap();
         assert_eq!(self.told, active);
     }
 
-    /// Lets time pass as the supervisor does: to each wake the machine asks for.
-    fn pass(&mut self, millis: u64) {
-        let end = self.now.after(Duration::from_millis(millis));
-        let mut wakes = 0_u64;
-        while self.machine.next_wake() <= end {
-            self.now = self.now.max(self.machine.next_wake());
-            let (heard, at) = (self.heard, self.at());
-            self.feed(Event::Wake { heard, at });
-            wakes += 1;
+    fn check(&self, process: &Process) {
+        let (phase, now) = (self.machine.phase(), process.now);
+        let ended = usize::from(!phase.is_live());
+        assert_eq!(self.tear_downs, ended, "torn down exactly once: {phase:?}");
+        assert_eq!(self.forgotten, usize::from(matches!(phase, Phase::Closed(_))));
+        let session = self.lease.claim.session;
+        let active = self.machine.active_for(now);
+        // What piled up while the store did not answer is sent within two ticks of its return.
+        let slack = Millis::new(limits().tick.get() * 2);
+        let caught_up = process.store == Store::Answers && now.since(process.answers) >= slack.as_duration();
+        if phase == Phase::Active && caught_up && self.machine.sent().is_none() {
+            invariant::charged_within_a_tick(session, active, self.told, slack).unwrap();
+        }
+        assert!(self.told <= active, "never charged more than was used");
+        if phase == Phase::Active {
+            let quiet = now.since(self.heard.max(self.machine.active_since().unwrap()));
             assert!(
-                wakes <= millis / 500 + 60,
-                "{wakes} wakes in {millis} ms: it spins"
+                quiet < Duration::from_mins(5),
+                "quiet for {quiet:?} and still there"
             );
         }
-        self.now = end;
+        if matches!(phase, Phase::Reserved | Phase::Connecting) {
+            let by = self.born.after(SessionConfig::default().start_timeout);
+            assert!(now < by, "{phase:?} for ever");
+        }
+        // Three resets a window; a life of this length sees few windows.
+        let windows = now.since(self.born).as_secs() / 600;
+        assert!(self.resets as u64 <= 3 + 3 * windows);
     }
 }
 
@@ -216,115 +414,64 @@ fn rank(phase: Phase) -> u8 {
     }
 }
 
-struct MachineKeepsItsPromises;
+struct MachinesKeepTheirPromises;
 
-impl StateMachineTest for MachineKeepsItsPromises {
-    type SystemUnderTest = Life;
+impl StateMachineTest for MachinesKeepTheirPromises {
+    type SystemUnderTest = Process;
     type Reference = Anything;
 
-    fn init_test(_: &Anything) -> Life {
-        let config = SessionConfig::default();
-        Life {
-            machine: Machine::new(Moment::ZERO, &config, &limits(), LEASE),
+    fn init_test(_: &Anything) -> Process {
+        Process {
             books: Books::new(&limits()),
+            slots: SlotBook::new(&limits(), Epoch::new(1), None),
             now: Moment::ZERO,
-            heard: Moment::ZERO,
-            answers: Some(Moment::ZERO),
-            told: Millis::ZERO,
-            warned_idle: None,
-            tear_downs: 0,
-            forgotten: 0,
-            resets: 0,
-            closed_in_books: false,
+            wall: 0,
+            store: Store::Answers,
+            answers: Moment::ZERO,
+            next_id: 0,
+            lives: BTreeMap::new(),
         }
     }
 
-    fn apply(mut life: Life, _: &Anything, transition: Move) -> Life {
+    fn apply(mut process: Process, _: &Anything, transition: Move) -> Process {
         match transition {
-            Move::Begin => life.feed(Event::Begin),
-            Move::Opened => {
-                if life.machine.phase() == Phase::Connecting {
-                    let at = life.at();
-                    if let Ok(charged) = life.books.open(Opening {
-                        claim: CLAIM,
-                        epoch: LEASE.epoch,
-                        at,
-                    }) {
-                        life.heard = life.now;
-                        life.feed(Event::Opened(charged));
-                    }
+            Move::Ask(who) => process.ask(who),
+            Move::Begin(who) => process.feed(who, Event::Begin),
+            Move::Opened(who) => process.opened(who),
+            Move::OpenFailed(who) => process.feed(who, Event::OpenFailed),
+            Move::Pass(millis) => process.pass(millis),
+            Move::StepBack(millis) => process.step_back(millis),
+            Move::SetWall(millis) => process.wall = millis,
+            Move::Speak(who) => {
+                if let Some(life) = process.lives.get_mut(&who) {
+                    life.heard = process.now;
                 }
             }
-            Move::OpenFailed => life.feed(Event::OpenFailed),
-            Move::Pass(millis) => life.pass(millis),
-            Move::StepBack(millis) => {
-                let (now, heard, at) = (life.now, life.heard, life.at());
-                life.now = now.before(Duration::from_millis(millis));
-                let active = life.machine.active_for(now);
-                // Whatever the clock says, nothing is charged twice and nothing ends.
-                let phase = life.machine.phase();
-                let effects = life.machine.step(life.now, Event::Wake { heard, at });
-                assert!(phase == life.machine.phase() || !phase.is_live() || effects.len() <= 1);
-                life.now = now;
-                assert!(life.machine.active_for(now) >= active || !phase.is_live());
-                for effect in effects {
-                    life.perform(effect);
+            Move::End(who) => process.feed(who, Event::End(CloseReason::EndedByOwner)),
+            Move::Fault(who) => process.feed(who, Event::Fault(Replaceable::Recognition)),
+            Move::Store(store) => {
+                if process.store != Store::Answers {
+                    process.answers = process.now;
                 }
+                process.store = store;
             }
-            Move::Speak => life.heard = life.now,
-            Move::End => life.feed(Event::End(CloseReason::EndedByOwner)),
-            Move::Fault => life.feed(Event::Fault(Replaceable::Recognition)),
-            Move::Store(true) => {
-                life.answers.get_or_insert(life.now);
-            }
-            Move::Store(false) => life.answers = None,
-            Move::TornDown => life.feed(Event::TornDown),
+            Move::TornDown(who) => process.feed(who, Event::TornDown),
+            Move::Crash => process.crash(),
         }
-        life
+        // A place is held by whoever is not closed, and by nobody else.
+        let held = process.slots.held(process.now).total() as usize;
+        invariant::slots_match(held, process.lives.len(), 0).unwrap();
+        process
     }
 
-    fn check_invariants(life: &Life, _: &Anything) {
-        let phase = life.machine.phase();
-        let ended = !phase.is_live();
-        assert_eq!(
-            life.tear_downs,
-            usize::from(ended),
-            "torn down exactly once: {phase:?}"
-        );
-        assert_eq!(life.forgotten, usize::from(matches!(phase, Phase::Closed(_))));
-        let active = life.machine.active_for(life.now);
-        // What piled up while the store did not answer is sent within two ticks of its return.
-        let slack = Millis::new(limits().tick.get() * 2);
-        let caught_up = life
-            .answers
-            .is_some_and(|since| life.now.since(since) >= slack.as_duration());
-        if phase == Phase::Active && caught_up && life.machine.sent().is_none() {
-            invariant::charged_within_a_tick(CLAIM.session, active, life.told, slack).unwrap();
-        }
-        assert!(life.told <= active, "never charged more than was used");
-        if phase == Phase::Active {
-            let quiet = life
-                .now
-                .since(life.heard.max(life.machine.active_since().unwrap()));
-            assert!(
-                quiet < Duration::from_mins(5),
-                "quiet for {quiet:?} and still there"
-            );
-        }
-        if matches!(phase, Phase::Reserved | Phase::Connecting) {
-            assert!(
-                life.now < Moment::ZERO.after(SessionConfig::default().start_timeout),
-                "{phase:?} for ever"
-            );
-        }
-        // Three resets a window; a life of this length sees few windows.
-        assert!(life.resets <= 3 + 3 * (life.now.as_millis() / 600_000) as usize);
+    fn check_invariants(process: &Process, _: &Anything) {
+        process.lives.values().for_each(|life| life.check(process));
     }
 }
 
 prop_state_machine! {
-    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1024, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_machine_keeps_its_promises(sequential 1..60 => MachineKeepsItsPromises);
+    fn the_machines_keep_their_promises(sequential 1..80 => MachinesKeepTheirPromises);
 }

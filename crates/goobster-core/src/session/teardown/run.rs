@@ -98,7 +98,7 @@ async fn bounded<T: Send + 'static>(
     let Ok(joined) = joined else {
         context
             .quarantine
-            .admit(Stuck::task(format!("cleanup step '{step}'"), task.detach()));
+            .admit(Stuck::own_task(format!("cleanup step '{step}'"), task.detach()));
         return Err(AttemptFault::Hung(within));
     };
     match joined {

@@ -9,7 +9,7 @@ local function int(n) return string.format('%.0f', n) end
 -- A number that must be there: damaged data is an error, never zero.
 local function number(text, what)
   local n = tonumber(text)
-  if not n then error('CORRUPT ' .. what, 0) end
+  if not n or n ~= n or math.abs(n) == math.huge then error('CORRUPT ' .. what, 0) end
   return n
 end
 -- Lengthens a key's life, never shortens it.

@@ -7,24 +7,27 @@ local policy, limit, window, grain = ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8
 local budget, hold_time, forget_after, what = tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12]), ARGV[14]
 
 local flat = redis.call('HGETALL', KEYS[1])
-local start, used, buckets, kind = nil, 0, {}, policy
-local kind_text, used_text, total_text = nil, nil, nil
+local start, used, buckets, kind, total = nil, nil, {}, nil, nil
 for i = 1, #flat, 2 do
   local field, value = flat[i], flat[i + 1]
-  if field == 'kind' then kind, kind_text = value, value
+  if field == 'kind' then kind = value
   elseif field == 'start' then start = number(value, 'start in ' .. KEYS[1])
-  elseif field == 'used' then used, used_text = number(value, 'used in ' .. KEYS[1]), value
-  elseif field == 'total' then total_text = value
+  elseif field == 'used' then used = number(value, 'used in ' .. KEYS[1])
+  elseif field == 'total' then total = number(value, 'total in ' .. KEYS[1])
   elseif string.sub(field, 1, 2) == 'b:' then
     buckets[number(string.sub(field, 3), 'bucket in ' .. KEYS[1])] = number(value, 'bucket in ' .. KEYS[1])
   end
 end
--- A row that is there is whole: one without its sum would be a fresh quota.
-if #flat > 0 and not (kind_text and total_text) then
-  error('CORRUPT quota without kind or total in ' .. KEYS[1], 0)
-end
-if #flat > 0 and kind == 'fixed' and not (start and used_text) then
-  error('CORRUPT quota without start or used in ' .. KEYS[1], 0)
+-- A row that is there is there as a whole: half of one is damage, never a fresh quota.
+if #flat == 0 then
+  kind, used, total = policy, 0, 0
+else
+  if kind ~= 'fixed' and kind ~= 'sliding' then error('CORRUPT kind in ' .. KEYS[1], 0) end
+  number(total, 'total in ' .. KEYS[1])
+  if kind == 'fixed' then
+    number(start, 'start in ' .. KEYS[1])
+    number(used, 'used in ' .. KEYS[1])
+  end
 end
 local function newest()
   local found = nil
@@ -33,6 +36,7 @@ local function newest()
 end
 
 -- A window of the other policy: what was used is carried over, nothing is freed.
+local adopted = false
 if kind ~= policy then
   if policy == 'sliding' then
     if used > 0 then buckets[math.floor((start or now) / grain)] = used end
@@ -42,6 +46,7 @@ if kind ~= policy then
     for _, amount in pairs(buckets) do used = used + amount end
     start, buckets = used > 0 and now or nil, {}
   end
+  adopted = used > 0 or newest() ~= nil
 end
 
 local function leaves(index) return (index + 1) * grain + window end
@@ -110,8 +115,7 @@ local function save(total, ttl)
   end
   redis.call('PEXPIRE', KEYS[1], int(ttl))
 end
-local total = number(total_text or '0', 'total in ' .. KEYS[1])
-local applied = seq > number(redis.call('GET', KEYS[3]) or '0', 'mark in ' .. KEYS[3])
+local applied = seq > number(redis.call('GET', KEYS[3]) or 0, KEYS[3])
 if applied then
   if delta > 0 then
     charge()
@@ -120,7 +124,8 @@ if applied then
   end
   redis.call('SET', KEYS[3], ARGV[2], 'PX', ARGV[13])
 end
-moved = false
+-- A window that was just adopted begins now, and not anew with every look.
+moved = adopted
 local counted, resets = usage(now)
 -- What looking changed is kept: a bucket that has left must not come back when the clock steps back, and a clock that was
 -- set back by more than a window must not be waited for. Only a charge lengthens how long the member is remembered.

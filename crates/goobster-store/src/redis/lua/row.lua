@@ -17,6 +17,10 @@ local function record(code, row)
     row.delta, row.at}
 end
 local function close_row(row, closed, reason, retention)
+  -- A damaged row is left as it is, open.
+  for _, field in ipairs({'user', 'epoch', 'opened', 'tick', 'seq', 'charged', 'delta', 'at'}) do
+    number(row[field], field .. ' in ' .. KEYS[3])
+  end
   row.closed, row.reason = closed, reason
   redis.call('HSET', KEYS[3], 'closed', closed, 'reason', reason)
   redis.call('PEXPIRE', KEYS[3], retention)
