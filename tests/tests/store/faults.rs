@@ -52,7 +52,7 @@ impl Disk {
 
     /// Another disk in its place.
     fn swap(&self, bytes: Vec<u8>) -> Vec<u8> {
-        *self.durable.lock().unwrap() = bytes.clone();
+        self.durable.lock().unwrap().clone_from(&bytes);
         std::mem::replace(&mut *self.cached.lock().unwrap(), bytes)
     }
 
