@@ -2,6 +2,7 @@
 //! moment.
 //!
 //! - `ledger_child embedded FILE SEED`: opens a store, recovers, runs sessions that tick every few milliseconds.
+//! - `ledger_child metered FILE TICK_MILLIS`: the same with sessions that never end and are charged what really passed.
 //! - `ledger_child contend URL NODE MILLIS`: reserves and releases places as fast as it can, and watches the limits.
 //! - `ledger_child hold URL NODE`: holds one session and ticks until it is told to end.
 
@@ -46,12 +47,13 @@ async fn main() -> ExitCode {
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     let done = match words.as_slice() {
         ["embedded", file, seed] => embedded(file, seed.parse().unwrap_or(0)).await,
+        ["metered", file, tick] => metered(file, Duration::from_millis(tick.parse().unwrap_or(50))).await,
         ["contend", url, node, millis] => {
             contend(url, node.parse().unwrap_or(0), millis.parse().unwrap_or(0)).await
         }
         ["hold", url, node] => hold(url, node.parse().unwrap_or(0)).await,
         _ => Err(LimitsError::Configuration(
-            "embedded FILE SEED, contend URL NODE MILLIS or hold URL NODE".into(),
+            "embedded FILE SEED, metered FILE TICK_MILLIS, contend URL NODE MILLIS or hold URL NODE".into(),
         )),
     };
     match done {
@@ -63,16 +65,76 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Four sessions at a time, each of its own user; now and then one ends in order and another begins.
-async fn embedded(file: &str, seed: u64) -> Result<(), LimitsError> {
+/// Opens the store and recovers, and says how far it is.
+async fn opened(file: &str, commit_interval: Duration) -> Result<Arc<EmbeddedStore>, LimitsError> {
     let limits = LimitsConfig {
         voice: Millis::from_hours(24),
         window: Millis::from_hours(24),
         forget_after: Millis::from_hours(24),
         ..LimitsConfig::default()
     };
-    let store = Arc::new(EmbeddedStore::open(file, &limits, Duration::from_millis(3)).await?);
+    say("started");
+    let store = Arc::new(EmbeddedStore::open(file, &limits, commit_interval).await?);
+    say("open");
+    store.recover(now()).await?;
     say("ready");
+    Ok(store)
+}
+
+/// Four sessions at a time, charged every tick with what passed, until the process is killed.
+async fn metered(file: &str, tick: Duration) -> Result<(), LimitsError> {
+    let store = opened(file, EmbeddedStore::COMMIT_INTERVAL).await?;
+    let first: u64 = StdRng::seed_from_u64(now().get().unsigned_abs()).random();
+    let mut tasks = tokio::task::JoinSet::new();
+    for lane in 0..4_u64 {
+        let store = Arc::clone(&store);
+        tasks.spawn(async move {
+            let claim = SlotClaim {
+                session: SessionId::new(first.wrapping_add(lane)),
+                user: UserId::new(lane),
+                guild: GuildId::new(lane),
+            };
+            let lease = store.reserve(claim, Duration::from_secs(10)).await?;
+            let epoch = store.confirm(lease).await?.epoch;
+            let mut last = now();
+            let mut ticks = tokio::time::interval(tick);
+            ticks.tick().await;
+            store
+                .open(Opening {
+                    claim,
+                    epoch,
+                    at: last,
+                })
+                .await?;
+            say(&format!("opened {} {lane}", claim.session.get()));
+            for seq in 1.. {
+                ticks.tick().await;
+                let at = now();
+                let charge = Charge {
+                    claim,
+                    epoch,
+                    seq: ChargeSeq::new(seq),
+                    delta: Millis::from(at.since(last)),
+                    at,
+                };
+                last = at;
+                let asked = std::time::Instant::now();
+                store.charge(charge).await?;
+                say(&format!("took {}", asked.elapsed().as_millis()));
+            }
+            Ok::<(), LimitsError>(())
+        });
+    }
+    match tasks.join_next().await {
+        Some(Ok(Err(error))) => Err(error),
+        Some(Err(error)) => Err(LimitsError::unavailable("a session's task", error)),
+        _ => Ok(()),
+    }
+}
+
+/// Four sessions at a time, each of its own user; now and then one ends in order and another begins.
+async fn embedded(file: &str, seed: u64) -> Result<(), LimitsError> {
+    let store = opened(file, Duration::from_millis(3)).await?;
     let mut tasks = tokio::task::JoinSet::new();
     for lane in 0..4_u64 {
         let store = Arc::clone(&store);
