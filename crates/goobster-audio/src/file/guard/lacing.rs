@@ -1,6 +1,7 @@
 //! Laced Matroska blocks: several frames in one block, whose sizes stand in front of them (RFC 9559, section 10.3).
 
 use super::Refusal;
+use super::matroska::variable;
 use crate::file::source::{Patch, Source};
 
 /// The two bits of a block's flags that tell its lacing.
@@ -70,12 +71,8 @@ fn ebml(bytes: &[u8], frames: u8) -> Option<(u64, usize)> {
     let (mut total, mut used, mut last) = (0_u64, 0, 0_i64);
     for frame in 0..frames {
         let rest = bytes.get(used..)?;
-        let len = rest.first()?.leading_zeros() as usize + 1;
-        let number = rest.get(..len).filter(|_| len <= 8)?;
+        let (raw, len) = variable(rest, 8)?;
         let bits = 7 * len;
-        let raw = number
-            .iter()
-            .fold(0_u64, |value, byte| value << 8 | u64::from(*byte));
         let value = i64::try_from(raw & ((1 << bits) - 1)).ok()?;
         last = if frame == 0 {
             value

@@ -254,7 +254,7 @@ fn header(source: &mut Source, at: u64) -> Result<Option<Element>, Refusal> {
 }
 
 /// A number whose first byte's leading zeros tell its length (with the marker bit), and that length.
-fn variable(bytes: &[u8], longest: usize) -> Option<(u64, usize)> {
+pub(super) fn variable(bytes: &[u8], longest: usize) -> Option<(u64, usize)> {
     let len = bytes.first()?.leading_zeros() as usize + 1;
     let number = bytes.get(..len).filter(|_| len <= longest)?;
     Some((big_endian(number), len))
