@@ -1,9 +1,12 @@
 //! Latency: turns of a real conversation at the pace of speech, in the standard profile.
 //!
 //! The recordings are single sentences. Their end of speech is marked from their energy before anything is played; the
-//! first audible sample of a reply counts when it is handed to the output.
+//! first audible sample of a reply counts when it is handed to the output. Two conversations are held: with the built-in
+//! responder, whose few answers the speech cache soon knows, and with one that never says the same sentence twice.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use goobster_bot::cli::exit::Failure;
 use goobster_bot::config::Profile;
@@ -14,14 +17,58 @@ use goobster_bot::converse::turnbook::Percentiles;
 use goobster_bot::converse::witness::{FinalCaption, PartialCaption, Reply, TurnEnd, Witness};
 use goobster_bot::engines::Engines;
 use goobster_core::ids::TurnId;
+use goobster_core::ports::{PortFuture, ReplyPiece, ReplyStream, RespondError, RespondRequest, Responder};
 use goobster_core::time::Moment;
 use goobster_models::{Cache, speech_clips};
+use tokio::sync::mpsc;
 
 use crate::report::{Report, progress, table};
 use crate::{config, quiet};
 
-/// Holds a conversation of at least `turns` turns and reports where the time went.
+/// Holds two conversations of at least `turns` turns and reports where the time went.
 pub(crate) async fn measure(turns: usize, report: &mut Report) -> anyhow::Result<()> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let (spans, count, book) = converse(turns, None).await?;
+    let mut body = format!(
+        "Standard profile, {cores} cores, {count} turns of a conversation at the pace of speech with the built-in responder. \
+         Its answers are few, so that most are in the speech cache. End of speech is the last voiced 20 ms, marked \
+         beforehand.\n\n{spans}"
+    );
+    let (spans, count, _) = converse(turns, Some(Arc::new(Fresh::default()))).await?;
+    body.push_str(&format!(
+        "\n\nThe same with {count} turns and a responder that answers at once, with a sentence of a dozen words that was \
+         never said before: nothing comes out of the cache.\n\n{spans}\n\nThe turns of the first conversation:\n\n{book}"
+    ));
+    report.section("Latency", &body)
+}
+
+/// Answers at once, and never with the same sentence twice.
+#[derive(Default)]
+struct Fresh {
+    turns: AtomicU64,
+}
+
+impl Responder for Fresh {
+    fn respond(&self, _: RespondRequest) -> PortFuture<'_, Result<ReplyStream, RespondError>> {
+        let turn = self.turns.fetch_add(1, Ordering::Relaxed) + 1;
+        Box::pin(async move {
+            let (send, stream) = mpsc::channel(1);
+            let text = format!("That was turn number {turn}, and every word of it came through.");
+            let _ = send.send(Ok(ReplyPiece::Text(text))).await;
+            Ok(stream)
+        })
+    }
+
+    fn name(&self) -> String {
+        "fresh sentences".to_owned()
+    }
+}
+
+/// Holds one conversation; its spans as a table, the number of turns, and the turns as a table.
+async fn converse(
+    turns: usize,
+    responder: Option<Arc<dyn Responder>>,
+) -> anyhow::Result<(String, usize, String)> {
     let speech = Cache::locate()?.root().join("speech");
     let clips = speech_clips()?;
     // The tape of jfk.wav is loud to its last sample: it has no end of speech to mark, and its pauses are turns.
@@ -33,7 +80,8 @@ pub(crate) async fn measure(turns: usize, report: &mut Report) -> anyhow::Result
     let playlist: Vec<PathBuf> = single.iter().cycle().take(turns).cloned().collect();
     let config = config(Profile::Standard);
     let engines = Engines::new(&config, false, quiet());
-    let parts = command::parts(&engines, &config, 1, Pace::Real)?;
+    let mut parts = command::parts(&engines, &config, 1, Pace::Real)?;
+    parts.responder = responder.unwrap_or(parts.responder);
     let speaker = Speaker::new("Guest".to_owned(), playlist)?;
     let outcome = room::hold(parts, vec![speaker], &mut Watcher).await?;
     let book = &outcome.book;
@@ -88,15 +136,7 @@ pub(crate) async fn measure(turns: usize, report: &mut Report) -> anyhow::Result
             span(&synthesised, &audible),
         ),
     ];
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let body = format!(
-        "Standard profile, built-in responder, {cores} cores, {} turns of a conversation at the pace of speech. End of \
-         speech is the last voiced 20 ms, marked beforehand.\n\n{}\n\n{}",
-        captioned.len(),
-        table(["span", "p50", "p95"], rows),
-        book.table()
-    );
-    report.section("Latency", &body)
+    Ok((table(["span", "p50", "p95"], rows), captioned.len(), book.table()))
 }
 
 /// Shows only that it goes on.

@@ -126,6 +126,11 @@ impl Endpointer {
         matches!(self.state, State::Quiet)
     }
 
+    /// Whether the last window was voiced, in a turn that has begun.
+    pub fn hears_voice(&self) -> bool {
+        matches!(self.state, State::Speaking { turn, .. } if turn.voice_end == self.position)
+    }
+
     /// Takes in the next window.
     pub fn observe(&mut self, heard: WindowHeard) -> Decisions {
         let begin = self.position;

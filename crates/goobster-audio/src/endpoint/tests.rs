@@ -274,3 +274,18 @@ proptest! {
         check_order(&events, end, max_turn * 16_000)?;
     }
 }
+
+#[test]
+fn a_dip_is_told_from_voice_before_the_pause_is_announced() {
+    let mut endpointer = endpointer();
+    run(&mut endpointer, &[(0.1, 20), (0.9, 2)]);
+    assert!(!endpointer.hears_voice(), "nobody has begun yet");
+    run(&mut endpointer, &[(0.9, 10)]);
+    assert!(endpointer.hears_voice());
+    assert_eq!(kinds(&run(&mut endpointer, &[(0.1, 1)])), "");
+    assert!(!endpointer.hears_voice());
+    run(&mut endpointer, &[(0.9, 1)]);
+    assert!(endpointer.hears_voice());
+    run(&mut endpointer, &[(0.1, 40)]);
+    assert!(!endpointer.hears_voice(), "nobody speaks any more");
+}

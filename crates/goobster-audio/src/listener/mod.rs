@@ -162,6 +162,11 @@ impl Listener {
         self.endpointer.position() + self.filled as u64
     }
 
+    /// Whether the last window was voiced, in an utterance that has begun: not in a dip that may become a pause.
+    pub fn hears_voice(&self) -> bool {
+        self.endpointer.hears_voice()
+    }
+
     /// The utterance being spoken, from its first sample to the last complete window; for captions while someone
     /// still speaks.
     pub fn utterance_so_far(&self) -> Option<SoFar<'_>> {

@@ -142,9 +142,10 @@ impl Ear {
             self.event(now, event, next_turn, told);
         }
         self.events = events;
-        // A partial is asked for ten times a second at most; the planner needs no finer clock.
+        // A partial is asked for ten times a second at most; the planner needs no finer clock. Nor does it begin in a dip
+        // of the voice: a decode cannot be stopped inside the encoder, and if the dip is the end, the final waits for it.
         let upto = self.listener.position().samples();
-        if self.is_open() && upto - self.reported >= 1600 {
+        if self.is_open() && self.listener.hears_voice() && upto - self.reported >= 1600 {
             self.reported = upto;
             let upto = self.so_far_end();
             self.step(now, Heard::Audio { upto }, told);

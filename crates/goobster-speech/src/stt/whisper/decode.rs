@@ -168,7 +168,8 @@ impl WhisperEngine {
         params.set_no_timestamps(!pass.timestamps);
         params.set_tokens(pass.prompt);
         let frames = match self.audio_context {
-            AudioContext::Trimmed => audio_ctx::trimmed(clip.spoken),
+            AudioContext::Trimmed if pass.timestamps => audio_ctx::trimmed(clip.spoken, audio_ctx::LEAST),
+            AudioContext::Trimmed => audio_ctx::trimmed(clip.spoken, audio_ctx::LEAST_PARTIAL),
             AudioContext::Full => audio_ctx::FULL,
         };
         params.set_audio_ctx(frames as i32);
@@ -186,6 +187,16 @@ impl WhisperEngine {
         let begun = Instant::now();
         let outcome = state.full(params, clip.padded());
         let took = begun.elapsed();
+        tracing::debug!(
+            seconds = clip.spoken as f32 / SPEECH_RATE as f32,
+            thorough = pass.timestamps,
+            pass.temperature,
+            threads,
+            frames,
+            ?took,
+            called_off = stop.is_raised(),
+            "decoded"
+        );
         if !stop.is_raised() || took > SLOW_EVEN_UNFINISHED {
             self.threads.record(threads, frames, took);
         }

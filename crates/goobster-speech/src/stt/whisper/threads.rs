@@ -3,7 +3,8 @@
 //! ggml's threads wait for each other by spinning, hundreds of times a decode. With a core for each they nearly halve the
 //! time; when something else wants one of the cores (a game, a voice, another process) each wait lasts as long as the
 //! scheduler pleases, and two threads can take ten times as long as one. No fixed number is right, so the cost of both
-//! choices is remembered and the cheaper one taken; the other is tried again now and then.
+//! choices is remembered and the cheaper one taken. The other is tried again now and then: one thread, whose trial may
+//! keep somebody waiting for twice as long, only when all threads have become slower than they were.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -13,8 +14,10 @@ use std::time::Duration;
 const SUSPICIOUS: f32 = 0.0016;
 /// How much the newest decode counts in the remembered cost.
 const NEWEST: f32 = 0.4;
-/// Decodes after which the choice that was not taken is tried again: what disturbed it may be gone.
+/// Decodes after which the choice that was not taken may be tried again: what disturbed it may be gone.
 const TRY_AGAIN: u32 = 24;
+/// All threads have become slower when they cost this much more than at their best.
+const SLOWER: f32 = 1.3;
 /// A choice must have been this much cheaper to be taken over the one in use.
 const CLEARLY: f32 = 0.9;
 
@@ -30,6 +33,8 @@ enum Choice {
 struct Costs {
     one: Option<f32>,
     all: Option<f32>,
+    /// The lowest that all threads have cost.
+    best: f32,
     chosen: Choice,
     since_try: u32,
 }
@@ -38,6 +43,7 @@ impl Costs {
     const NEW: Self = Self {
         one: None,
         all: None,
+        best: f32::INFINITY,
         chosen: Choice::All,
         since_try: 0,
     };
@@ -48,8 +54,13 @@ impl Costs {
             Choice::One => Choice::All,
             Choice::All => Choice::One,
         };
-        let untried = self.of(other).is_none() && self.of(self.chosen).is_some_and(|cost| cost > SUSPICIOUS);
-        if untried || (!hurried && self.since_try >= TRY_AGAIN) {
+        let suspicious =
+            self.of(other).is_none() && self.of(self.chosen).is_some_and(|cost| cost > SUSPICIOUS);
+        let worth_a_try = match self.chosen {
+            Choice::One => true,
+            Choice::All => self.all.is_some_and(|cost| cost > self.best * SLOWER),
+        };
+        if suspicious || (!hurried && worth_a_try && self.since_try >= TRY_AGAIN) {
             self.since_try = 0;
             return other;
         }
@@ -64,6 +75,9 @@ impl Costs {
             Choice::All => &mut self.all,
         };
         *slot = Some(slot.map_or(cost, |old| old + NEWEST * (cost - old)));
+        if choice == Choice::All {
+            self.best = self.best.min(cost);
+        }
         if let (Some(one), Some(all)) = (self.one, self.all) {
             match self.chosen {
                 Choice::All if one < all * CLEARLY => self.chosen = Choice::One,
@@ -158,6 +172,18 @@ mod tests {
         assert_eq!(settle(&mut costs, 100, 0.0010, 0.0080), Choice::One);
         assert_eq!(settle(&mut costs, 400, 0.0010, 0.0006), Choice::All);
         assert_eq!(settle(&mut costs, 100, 0.0010, 0.0080), Choice::One);
+    }
+
+    #[test]
+    fn cores_that_stay_as_fast_as_ever_are_not_doubted() {
+        let mut costs = Costs::NEW;
+        for number in 0..500 {
+            assert_eq!(costs.choose(false), Choice::All);
+            costs.record(Choice::All, if number % 2 == 0 { 0.0006 } else { 0.0007 });
+        }
+        costs.record(Choice::All, 0.0014);
+        assert_eq!(costs.choose(true), Choice::All, "somebody waits");
+        assert_eq!(costs.choose(false), Choice::One);
     }
 
     #[test]
