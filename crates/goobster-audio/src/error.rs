@@ -16,11 +16,15 @@ pub enum AudioError {
         /// The path as given.
         place: String,
     },
-    /// The path names a folder or another thing that holds no bytes of its own.
-    #[error("{place}: this is a folder, not a recording; name the files inside it")]
+    /// The path names a folder, a pipe or a device: nothing that can be read twice, as finding out what is in it takes.
+    #[error("{place}: this is {what}, not a recording; {remedy}")]
     NotAFile {
         /// The path as given.
         place: String,
+        /// What it is.
+        what: &'static str,
+        /// What to do instead.
+        remedy: &'static str,
     },
     /// Reading failed for a reason outside the data: permissions, a failing disk, a connection.
     #[error("{place}: reading failed at byte {offset}: {source}")]

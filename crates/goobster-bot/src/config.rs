@@ -2,6 +2,7 @@
 //!
 //! A file is optional. Unknown keys are refused, with the line, so that a typing error never passes silently.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -162,13 +163,22 @@ impl Config {
         /// Larger than any configuration a person writes.
         const LARGEST: u64 = 1 << 20;
         let say = |what: String| Failure::Configuration(format!("{}: {what}", path.display()));
-        let size = std::fs::metadata(path).map_err(|e| say(e.to_string()))?.len();
-        if size > LARGEST {
+        // Looked at before it is opened (a pipe would wait), and read with a bound (a device says that it is empty).
+        let kind = std::fs::metadata(path).map_err(|e| say(e.to_string()))?;
+        if !kind.is_file() {
+            return Err(say(
+                "this is no file; name a file, such as goobster.toml".to_owned()
+            ));
+        }
+        let mut text = String::new();
+        std::fs::File::open(path)
+            .and_then(|file| file.take(LARGEST + 1).read_to_string(&mut text))
+            .map_err(|e| say(e.to_string()))?;
+        if text.len() as u64 > LARGEST {
             return Err(say(format!(
-                "{size} bytes is no configuration file (at most {LARGEST})"
+                "over {LARGEST} bytes: this is no configuration file"
             )));
         }
-        let text = std::fs::read_to_string(path).map_err(|e| say(e.to_string()))?;
         Self::parse(&text).map_err(say)
     }
 
@@ -198,8 +208,10 @@ impl Config {
     fn check(&self) -> Result<(), Failure> {
         let wrong = |what: String| Err(Failure::Configuration(what));
         let name = self.conversation.wake_name.trim();
-        if name.is_empty() || name.chars().count() > 40 {
-            return wrong(format!("the wake name '{name}' must have 1 to 40 letters"));
+        if !name.chars().any(char::is_alphabetic) || name.chars().count() > 40 {
+            return wrong(format!(
+                "the wake name '{name}' must be something that can be called: 1 to 40 characters, letters among them"
+            ));
         }
         for (key, value, range) in [
             (

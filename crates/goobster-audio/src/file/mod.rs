@@ -91,18 +91,23 @@ impl AudioFile {
         let place = path.display().to_string();
         let failed = |source: io::Error| match source.kind() {
             io::ErrorKind::NotFound => AudioError::Missing { place: place.clone() },
-            io::ErrorKind::IsADirectory => AudioError::NotAFile { place: place.clone() },
             _ => AudioError::Read {
                 place: place.clone(),
                 offset: 0,
                 source,
             },
         };
-        let file = std::fs::File::open(path).map_err(failed)?;
-        if file.metadata().map_err(failed)?.is_dir() {
-            return Err(AudioError::NotAFile { place });
+        // Looked at before it is opened: opening a pipe that nobody writes to waits for ever.
+        let kind = std::fs::metadata(path).map_err(failed)?.file_type();
+        if !kind.is_file() {
+            let (what, remedy) = if kind.is_dir() {
+                ("a folder", "name the files inside it")
+            } else {
+                ("a pipe or a device", "save the sound to a file first")
+            };
+            return Err(AudioError::NotAFile { place, what, remedy });
         }
-        Self::from_reader(file, &place)
+        Self::from_reader(std::fs::File::open(path).map_err(failed)?, &place)
     }
 
     /// The same for bytes from elsewhere; `name` stands in for the path in messages.

@@ -93,7 +93,7 @@ pub enum Format {
     Srt,
     /// `WebVTT` subtitles
     Vtt,
-    /// JSON lines, the same as --json
+    /// JSON lines on stdout, the same as --json; with --out a JSON file for each recording besides
     Json,
 }
 
@@ -110,7 +110,7 @@ pub struct Transcribe {
     /// How to write the transcript
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
-    /// Write a transcript beside each other in this folder instead of on stdout
+    /// Write a transcript for each recording into this folder instead of on stdout
     #[arg(short, long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// A model by name (see `goobster models list`) or a ggml file [default: the profile's]

@@ -7,7 +7,11 @@ use std::time::{Duration, Instant};
 
 use goobster_audio::file::AudioFile;
 use goobster_core::language::Language;
-use goobster_core::ports::{AbortFlag, DecodeClass, LanguageChoice, RecogniseRequest, SpeakRequest};
+use goobster_core::ports::{
+    AbortFlag, DecodeClass, LanguageChoice, RecogniseRequest, ReplyPiece, RespondError, RespondRequest,
+    SpeakRequest, Utterance,
+};
+use goobster_core::time::UtcMillis;
 use goobster_models::{Cache, State, manifest};
 use owo_colors::OwoColorize as _;
 use serde::Serialize;
@@ -39,6 +43,15 @@ struct Doctor {
 }
 
 impl Doctor {
+    /// Tells that something cannot be run, why, and how to mend it.
+    fn fails(&mut self, what: &str, failure: Failure, mend: &str) -> Result<(), Failure> {
+        match failure {
+            // Ours to end with, not the patient's.
+            Failure::ReaderGone | Failure::Output { .. } => Err(failure),
+            other => self.say(what, &other.to_string(), Some(mend)),
+        }
+    }
+
     fn say(&mut self, what: &str, found: &str, mend: Option<&str>) -> Result<(), Failure> {
         let ok = mend.is_none();
         self.complaints += usize::from(!ok);
@@ -61,6 +74,45 @@ impl Doctor {
     }
 }
 
+fn listen_word() -> &'static str {
+    if cfg!(feature = "host-voice") {
+        "built in"
+    } else {
+        "not built in (feature host-voice)"
+    }
+}
+
+fn recogniser_mend(config: &Config) -> String {
+    config.recogniser.url.as_ref().map_or_else(
+        || "goobster models remove the model named above, then goobster models pull".to_owned(),
+        |url| {
+            format!("start the server at {url}, or correct [recogniser] url, model and api_key_env in the configuration")
+        },
+    )
+}
+
+fn synthesiser_mend(config: &Config) -> String {
+    config.synthesiser.url.as_ref().map_or_else(
+        || "goobster models pull; goobster say --list-voices shows what can be chosen".to_owned(),
+        |url| {
+            format!(
+                "start the server at {url}, or correct [synthesiser] url, model, voice and api_key_env in the configuration"
+            )
+        },
+    )
+}
+
+fn brain_mend(config: &Config) -> String {
+    config.brain.url.as_ref().map_or_else(
+        || "report this: the built-in responder needs nothing".to_owned(),
+        |url| {
+            format!(
+                "start the chat server at {url} (for Ollama: ollama serve), or correct [brain] url, model and api_key_env"
+            )
+        },
+    )
+}
+
 /// Examines the machine; exit code 4 when something is missing.
 pub(super) async fn run(config: &Config, common: &Common, terminal: Terminal) -> Result<(), Failure> {
     let mut doctor = Doctor {
@@ -68,16 +120,28 @@ pub(super) async fn run(config: &Config, common: &Common, terminal: Terminal) ->
         complaints: 0,
         missing: 0,
     };
-    machine(&mut doctor, config)?;
+    machine(&mut doctor, config, common)?;
     pieces(&mut doctor, config)?;
+    // Nothing is fetched by an examination.
+    let engines = Engines::new(config, true, terminal);
     if doctor.missing == 0 {
-        // Nothing is fetched by an examination.
-        let engines = Engines::new(config, true, terminal);
-        hearing(&mut doctor, &engines, common).await?;
-        speaking(&mut doctor, &engines).await?;
+        listening(&mut doctor, &engines)?;
+        // What cannot be run is one complaint more; the rest is examined all the same.
+        if let Err(failure) = hearing(&mut doctor, &engines).await {
+            let mend = recogniser_mend(config);
+            doctor.fails("speech recognition", failure, &mend)?;
+        }
+        if let Err(failure) = speaking(&mut doctor, &engines, config).await {
+            let mend = synthesiser_mend(config);
+            doctor.fails("speech synthesis", failure, &mend)?;
+        }
     }
-    brain(&mut doctor, config)?;
-    terminal.event(&serde_json::json!({ "event": "summary", "complaints": doctor.complaints }))?;
+    if let Err(failure) = brain(&mut doctor, &engines).await {
+        let mend = brain_mend(config);
+        doctor.fails("brain", failure, &mend)?;
+    }
+    doctor.say("goobster listen", listen_word(), None)?;
+    terminal.summary(&serde_json::json!({ "event": "summary", "complaints": doctor.complaints }))?;
     match doctor.complaints {
         0 => terminal.line("\nEverything is in order."),
         n => Err(Failure::SetupMissing(format!(
@@ -86,7 +150,7 @@ pub(super) async fn run(config: &Config, common: &Common, terminal: Terminal) ->
     }
 }
 
-fn machine(doctor: &mut Doctor, config: &Config) -> Result<(), Failure> {
+fn machine(doctor: &mut Doctor, config: &Config, common: &Common) -> Result<(), Failure> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     doctor.say(
         "processor",
@@ -94,7 +158,8 @@ fn machine(doctor: &mut Doctor, config: &Config) -> Result<(), Failure> {
         None,
     )?;
     doctor.say("profile", config.profile.name(), None)?;
-    let file = Config::default_file().filter(|file| file.is_file());
+    let own = || Config::default_file().filter(|file| file.is_file());
+    let file = common.config.clone().or_else(own);
     let found = file.map_or_else(|| "none (defaults)".to_owned(), |file| file.display().to_string());
     doctor.say("configuration file", &found, None)?;
     let cache = Cache::locate()?;
@@ -129,7 +194,7 @@ fn sample() -> Arc<[f32]> {
     samples.into()
 }
 
-async fn hearing(doctor: &mut Doctor, engines: &Engines<'_>, _: &Common) -> Result<(), Failure> {
+fn listening(doctor: &mut Doctor, engines: &Engines<'_>) -> Result<(), Failure> {
     let audio = sample();
     let seconds = audio.len() as f64 / 16_000.0;
     let mut detector = engines.detector()?;
@@ -143,8 +208,12 @@ async fn hearing(doctor: &mut Doctor, engines: &Engines<'_>, _: &Common) -> Resu
         "voice activity",
         &format!("{speakers:.0} speakers at once on one core"),
         None,
-    )?;
+    )
+}
 
+async fn hearing(doctor: &mut Doctor, engines: &Engines<'_>) -> Result<(), Failure> {
+    let audio = sample();
+    let seconds = audio.len() as f64 / 16_000.0;
     let recogniser = engines.recogniser(None)?;
     let mut best = Duration::MAX;
     let mut text = String::new();
@@ -176,12 +245,12 @@ async fn hearing(doctor: &mut Doctor, engines: &Engines<'_>, _: &Common) -> Resu
     doctor.say("it heard", &text.chars().take(60).collect::<String>(), None)
 }
 
-async fn speaking(doctor: &mut Doctor, engines: &Engines<'_>) -> Result<(), Failure> {
+async fn speaking(doctor: &mut Doctor, engines: &Engines<'_>, config: &Config) -> Result<(), Failure> {
     let voices = engines.voices()?;
     let request = SpeakRequest {
         text: "This is how long the first words of a reply take.".to_owned(),
         language: Language::ENGLISH,
-        voice: None,
+        voice: config.voice.clone(),
         abort: AbortFlag::new(),
     };
     let begun = Instant::now();
@@ -198,25 +267,50 @@ async fn speaking(doctor: &mut Doctor, engines: &Engines<'_>) -> Result<(), Fail
         first.unwrap_or_default().as_millis(),
         begun.elapsed().as_secs_f64() / seconds.max(0.001)
     );
-    doctor.say("speech synthesis", &found, None)?;
+    // A notice says that something else speaks than was asked for.
+    let mend = stream
+        .notice
+        .map(|notice| format!("{notice}; {}", synthesiser_mend(config)));
+    doctor.say("speech synthesis", &found, mend.as_deref())?;
     doctor.say(
         "voices",
         &format!("{} (goobster say --list-voices)", voices.voices().len()),
         None,
-    )?;
-    if cfg!(feature = "host-voice") {
-        return doctor.say("goobster listen", "built in", None);
-    }
-    doctor.say("goobster listen", "not built in (feature host-voice)", None)
+    )
 }
 
-fn brain(doctor: &mut Doctor, config: &Config) -> Result<(), Failure> {
-    let found = config.brain.url.clone().unwrap_or_else(|| "built in".to_owned());
-    let mend = config
-        .brain
-        .api_key_env
-        .as_deref()
-        .filter(|name| std::env::var_os(name).is_none());
-    let mend = mend.map(|name| format!("set the environment variable {name} (brain.api_key_env)"));
-    doctor.say("brain", &found, mend.as_deref())
+/// Asks the brain something, as a speaker would: an address that answers pings may still not answer questions.
+async fn brain(doctor: &mut Doctor, engines: &Engines<'_>) -> Result<(), Failure> {
+    let responder = engines.responder()?;
+    let request = RespondRequest {
+        turn: Utterance {
+            speaker: "Doctor".to_owned(),
+            text: "Say hello.".to_owned(),
+            at: UtcMillis::new(jiff::Timestamp::now().as_millisecond()),
+        },
+        history: Vec::new(),
+        language: Language::ENGLISH,
+        wake_name: "Goobster".to_owned(),
+        limits: None,
+        seed: 0,
+        abort: AbortFlag::new(),
+    };
+    let begun = Instant::now();
+    let mut pieces = responder.respond(request).await?;
+    let silent = || RespondError::BadAnswer {
+        url: responder.name(),
+        what: "without a word".to_owned(),
+    };
+    loop {
+        let piece = pieces.recv().await.ok_or_else(silent)??;
+        if matches!(piece, ReplyPiece::Text(_)) {
+            break;
+        }
+    }
+    let found = format!(
+        "{}: first words after {} ms",
+        responder.name(),
+        begun.elapsed().as_millis()
+    );
+    doctor.say("brain", &found, None)
 }

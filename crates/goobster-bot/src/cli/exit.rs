@@ -26,14 +26,9 @@ pub enum Failure {
     /// The configuration is wrong.
     #[error("{0}")]
     Configuration(String),
-    /// An audio file could not be read to its end.
-    #[error("{}: {cause}", file.display())]
-    Audio {
-        /// The file, as given.
-        file: PathBuf,
-        /// What is wrong with it.
-        cause: AudioError,
-    },
+    /// An audio file could not be read to its end; the message begins with its name.
+    #[error(transparent)]
+    Audio(#[from] AudioError),
     /// An output could not be written.
     #[error("cannot write {}: {cause}", path.display())]
     Output {
@@ -66,9 +61,9 @@ impl Failure {
             Self::ReaderGone => 0,
             Self::Usage(_) | Self::Synthesise(SynthesiseError::NoSuchVoice { .. }) => 2,
             Self::BadInput(_)
-            | Self::Audio { .. }
+            | Self::Audio(_)
             | Self::Recognise(RecogniseError::BadRequest(_))
-            | Self::Synthesise(SynthesiseError::NothingToSay) => 3,
+            | Self::Synthesise(SynthesiseError::NothingToSay | SynthesiseError::TooLong { .. }) => 3,
             Self::SetupMissing(_)
             | Self::Models(_)
             | Self::Recognise(RecogniseError::Model { .. })

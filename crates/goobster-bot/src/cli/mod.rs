@@ -47,8 +47,12 @@ fn run(cli: Cli) -> ExitCode {
 }
 
 fn dispatch(cli: Cli) -> Result<(), Failure> {
+    let terminal = Terminal::new(cli.common.json || cli.command.wants_json());
+    terminal.summarise(carry_out(cli, terminal))
+}
+
+fn carry_out(cli: Cli, terminal: Terminal) -> Result<(), Failure> {
     let Cli { common, command } = cli;
-    let terminal = Terminal::new(common.json || command.wants_json());
     let overrides = |language: Option<String>, voice: Option<String>| Overrides {
         profile: common.profile,
         language,

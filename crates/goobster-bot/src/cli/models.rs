@@ -21,6 +21,27 @@ struct ModelLine<'a> {
     path: String,
 }
 
+impl<'a> ModelLine<'a> {
+    fn of(artefact: &'a Artefact, cache: &Cache) -> Self {
+        let kind = match artefact.kind {
+            Kind::Model => "model",
+            Kind::Voice => "voice",
+            Kind::Runtime => "runtime",
+            Kind::Speech => "speech",
+            _ => "other",
+        };
+        Self {
+            event: "model",
+            name: artefact.id,
+            kind,
+            state: state_word(cache.state(artefact)),
+            bytes: artefact.contents.size(),
+            licence: artefact.licence,
+            path: cache.path_of(artefact).display().to_string(),
+        }
+    }
+}
+
 /// Lists, fetches or removes.
 pub(super) fn run(
     args: &Models,
@@ -29,8 +50,15 @@ pub(super) fn run(
     terminal: Terminal,
 ) -> Result<(), Failure> {
     let cache = Cache::locate()?;
+    let root = cache.root().display().to_string();
     match &args.action {
-        ModelsAction::List => list(&cache, terminal),
+        ModelsAction::List => {
+            list(&cache, terminal)?;
+            terminal.summary(&serde_json::json!({
+                "event": "summary", "cache": root, "models": manifest::ALL.len(),
+                "present": manifest::ALL.iter().filter(|a| cache.state(a) == State::Present).count(),
+            }))
+        }
         ModelsAction::Pull { names, from } => {
             let wanted = if names.is_empty() {
                 needed(config.profile)
@@ -44,22 +72,24 @@ pub(super) fn run(
             };
             let mut progress = goobster_models::Terminal::default();
             goobster_models::ensure(&cache, &wanted, &options, &mut progress)?;
-            terminal.line(&format!(
-                "{} piece(s) are in {}",
-                wanted.len(),
-                cache.root().display()
-            ))
+            for artefact in &wanted {
+                terminal.event(&ModelLine::of(artefact, &cache))?;
+            }
+            terminal.line(&format!("{} piece(s) are in {root}", wanted.len()))?;
+            terminal.summary(&serde_json::json!({
+                "event": "summary", "cache": root, "models": wanted.len(), "present": wanted.len(),
+            }))
         }
         ModelsAction::Remove { names } => {
+            let mut removed = 0;
             for artefact in find(names)? {
-                let word = if cache.remove(artefact)? {
-                    "removed"
-                } else {
-                    "was not there"
-                };
+                let was_there = cache.remove(artefact)?;
+                removed += usize::from(was_there);
+                let word = if was_there { "removed" } else { "was not there" };
                 terminal.line(&format!("{}: {word}", artefact.id))?;
+                terminal.event(&ModelLine::of(artefact, &cache))?;
             }
-            Ok(())
+            terminal.summary(&serde_json::json!({ "event": "summary", "cache": root, "removed": removed }))
         }
     }
 }
@@ -102,31 +132,15 @@ fn list(cache: &Cache, terminal: Terminal) -> Result<(), Failure> {
         .load_style(presets::NOTHING)
         .set_header(["name", "kind", "here?", "MB", "licence", "what it is"]);
     for artefact in manifest::ALL {
-        let kind = match artefact.kind {
-            Kind::Model => "model",
-            Kind::Voice => "voice",
-            Kind::Runtime => "runtime",
-            Kind::Speech => "speech",
-            _ => "other",
-        };
-        let state = state_word(cache.state(artefact));
-        let bytes = artefact.contents.size();
-        terminal.event(&ModelLine {
-            event: "model",
-            name: artefact.id,
-            kind,
-            state,
-            bytes,
-            licence: artefact.licence,
-            path: cache.path_of(artefact).display().to_string(),
-        })?;
-        let megabytes = format!("{:.1}", bytes as f64 / 1e6);
+        let line = ModelLine::of(artefact, cache);
+        terminal.event(&line)?;
+        let megabytes = format!("{:.1}", line.bytes as f64 / 1e6);
         table.add_row([
-            artefact.id,
-            kind,
-            state,
+            line.name,
+            line.kind,
+            line.state,
             &megabytes,
-            artefact.licence,
+            line.licence,
             artefact.summary,
         ]);
     }

@@ -95,7 +95,7 @@ pub(super) async fn run(
     let length = writer.finish().map_err(bad)?.as_secs_f64();
     let output = args.output.display().to_string();
     terminal.line(&format!("{output}: {length:.1} s, spoken by {}", stream.voice))?;
-    terminal.event(&Summary {
+    terminal.summary(&Summary {
         event: "summary",
         output: &output,
         voice: &stream.voice,
@@ -162,5 +162,6 @@ fn list(voices: &dyn TextToSpeech, terminal: Terminal) -> Result<(), Failure> {
         ];
         table.add_row(cells.map(str::to_owned));
     }
-    terminal.line(&table.to_string())
+    terminal.line(&table.to_string())?;
+    terminal.summary(&serde_json::json!({ "event": "summary", "voices": voices.len() }))
 }

@@ -22,6 +22,10 @@ pub(super) fn run(args: &Store, terminal: Terminal) -> Result<(), Failure> {
         StoreAction::Check => {
             let found = check(&path).map_err(failed)?;
             show(&found, terminal)?;
+            terminal.summary(&serde_json::json!({
+                "event": "summary", "file": path.display().to_string(), "sound": found.is_sound(),
+                "problems": found.problems.len(),
+            }))?;
             if found.is_sound() {
                 return terminal.line("The store is sound.");
             }
@@ -42,8 +46,8 @@ pub(super) fn run(args: &Store, terminal: Terminal) -> Result<(), Failure> {
             for lost in &done.lost {
                 terminal.warn(&format!("lost: {lost}"));
             }
-            terminal.event(&serde_json::json!({
-                "event": "summary", "backup": done.backup.display().to_string(), "lost": done.lost,
+            terminal.summary(&serde_json::json!({
+                "event": "summary", "file": path.display().to_string(), "backup": done.backup.display().to_string(), "lost": done.lost,
             }))?;
             terminal.line(&format!(
                 "mended; the file as it was is {}",

@@ -3,6 +3,7 @@
 //! Colours vanish when the output is piped; a reader that goes away ends the command quietly.
 
 use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -10,6 +11,9 @@ use owo_colors::OwoColorize;
 use serde::Serialize;
 
 use super::exit::Failure;
+
+/// Whether the summary was printed: stdout has one last line, and a process one stdout.
+static SUMMARISED: AtomicBool = AtomicBool::new(false);
 
 /// Where a command's results go.
 #[derive(Debug, Clone, Copy)]
@@ -48,6 +52,26 @@ impl Terminal {
         let line =
             serde_json::to_string(event).map_err(|e| Failure::Failed(format!("cannot write JSON: {e}")))?;
         Self::print(&line)
+    }
+
+    /// Prints the last event, a command's `summary`.
+    pub fn summary(self, summary: &impl Serialize) -> Result<(), Failure> {
+        SUMMARISED.store(true, Ordering::Relaxed);
+        self.event(summary)
+    }
+
+    /// The last event of a command that has printed none of its own, because it failed.
+    pub fn summarise(self, outcome: Result<(), Failure>) -> Result<(), Failure> {
+        if SUMMARISED.load(Ordering::Relaxed) || matches!(outcome, Err(Failure::ReaderGone)) {
+            return outcome;
+        }
+        let told = self.summary(&match &outcome {
+            Ok(()) => serde_json::json!({ "event": "summary" }),
+            Err(failure) => serde_json::json!({
+                "event": "summary", "error": failure.to_string(), "exit_code": failure.code(),
+            }),
+        });
+        outcome.and(told)
     }
 
     /// Prints one line for people; nothing with `--json`.

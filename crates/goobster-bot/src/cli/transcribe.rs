@@ -3,6 +3,8 @@
 //! A thread reads and listens (decoding, voice activity, endpointing); utterances of at most 28 s come over a short
 //! channel to the recogniser; segments are written as they are known. Nothing grows with the length of a file.
 
+use std::collections::HashSet;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -15,7 +17,9 @@ use goobster_audio::endpoint::EndpointConfig;
 use goobster_audio::file::{AudioFile, Damage};
 use goobster_audio::listener::{HeardEvent, Listener};
 use goobster_core::language::Language;
-use goobster_core::ports::{AbortFlag, DecodeClass, LanguageChoice, RecogniseRequest, SpeechToText};
+use goobster_core::ports::{
+    AbortFlag, DecodeClass, LanguageChoice, RecogniseError, RecogniseRequest, Recognition, SpeechToText,
+};
 use goobster_core::time::Moment;
 use goobster_core::transcript::{Caption, CaptionFormat, CaptionKind, CaptionWriter};
 use serde::Serialize;
@@ -25,7 +29,10 @@ use super::args::{Common, Format, Transcribe};
 use super::exit::Failure;
 use super::terminal::Terminal;
 use crate::config::Config;
-use crate::engines::Engines;
+use crate::engines::{Engines, check_language};
+
+/// Utterances in a row that may fail before the rest of a file is given up: a server that is down stays down.
+const FAILURES_IN_A_ROW: usize = 3;
 
 /// One stretch of recognised speech, as `--json` prints it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -86,18 +93,22 @@ pub(super) async fn run(
     let engines = Engines::new(config, common.offline, terminal);
     let recogniser = engines.recogniser(args.model.as_deref())?;
     let language = config.language_choice(LanguageChoice::Detect)?;
+    if let LanguageChoice::Fixed(language) = language {
+        check_language(recogniser.as_ref(), language)?;
+    }
     let mut work = Work {
+        args,
         terminal,
         recogniser: recogniser.as_ref(),
         language,
+        names: HashSet::new(),
         audio: Duration::ZERO,
         segments: 0,
     };
     let mut failed = Vec::new();
     let mut first_failure = None;
-    for file in &args.files {
-        let sink = Sink::new(args, terminal, file)?;
-        if let Err(failure) = work.file(file, sink, &engines).await {
+    for (number, file) in (0..).zip(&args.files) {
+        if let Err(failure) = work.file(number, file, &engines).await {
             if matches!(failure, Failure::ReaderGone | Failure::Output { .. }) {
                 return Err(failure);
             }
@@ -114,7 +125,7 @@ pub(super) async fn run(
     let wall = begun.elapsed().as_secs_f64();
     let audio_s = work.audio.as_secs_f64();
     let failures = failed.len();
-    terminal.event(&Summary {
+    terminal.summary(&Summary {
         event: "summary",
         files: args.files.len(),
         segments: work.segments,
@@ -136,18 +147,24 @@ pub(super) async fn run(
 }
 
 struct Work<'a> {
+    args: &'a Transcribe,
     terminal: Terminal,
     recogniser: &'a dyn SpeechToText,
     language: LanguageChoice,
     audio: Duration,
     segments: usize,
+    /// The names of the transcripts in the folder that was asked for.
+    names: HashSet<OsString>,
 }
 
 impl Work<'_> {
-    async fn file(&mut self, path: &Path, mut sink: Sink, engines: &Engines<'_>) -> Result<(), Failure> {
+    async fn file(&mut self, number: u64, path: &Path, engines: &Engines<'_>) -> Result<(), Failure> {
         let (name, terminal) = (path.display().to_string(), self.terminal);
         let mut segments = 0;
-        let heard = Recording::open(path, engines)?
+        let recording = Recording::open(path, engines)?.numbered(number);
+        // Not before the recording is open: a file that cannot be read must not empty its old transcript.
+        let mut sink = Sink::new(self.args, terminal, path, &mut self.names)?;
+        let heard = recording
             .transcribe(self.recogniser, self.language, terminal, &mut |caption| {
                 segments += 1;
                 sink.write(&caption)?;
@@ -167,10 +184,10 @@ impl Work<'_> {
         self.segments += segments;
         let heard = heard?;
         self.audio += heard.audio;
-        let damage = heard.end.map_err(|cause| Failure::Audio {
-            file: path.to_owned(),
-            cause,
-        })?;
+        if let Some(missed) = heard.missed {
+            return Err(missed.of(&name));
+        }
+        let damage = heard.end?;
         if damage.truncated_at.is_some() {
             // Everything before the cut was transcribed; that something is missing is still bad input.
             return Err(Failure::BadInput(format!("{name}: {damage}")));
@@ -187,6 +204,7 @@ pub struct Recording {
     file: AudioFile,
     listener: Listener,
     name: String,
+    number: u64,
 }
 
 /// What a recording was.
@@ -194,35 +212,81 @@ pub struct Recording {
 pub struct Heard {
     /// How much of it was listened to.
     pub audio: Duration,
+    /// What of it was heard but not understood because the recogniser failed.
+    pub missed: Option<Missed>,
     /// What of it was damaged, or why it could not be read to its end.
     pub end: Result<Damage, AudioError>,
+}
+
+/// Utterances that the recogniser failed on.
+#[derive(Debug)]
+pub struct Missed {
+    /// How many.
+    pub utterances: usize,
+    /// Where the first of them begins.
+    pub first_at: Moment,
+    /// Why the first of them failed.
+    pub why: RecogniseError,
+    /// Whether the rest of the recording was not tried any more.
+    pub gave_up: bool,
+}
+
+impl Missed {
+    fn of(self, name: &str) -> Failure {
+        let rest = if self.gave_up {
+            "; the rest of the file was given up"
+        } else {
+            ""
+        };
+        let text = format!(
+            "{name}: {} utterance(s) could not be transcribed, the first at {}: {}{rest}",
+            self.utterances,
+            clock(self.first_at),
+            self.why
+        );
+        // The same exit code as the recogniser's own failure would have.
+        match Failure::from(self.why).code() {
+            3 => Failure::BadInput(text),
+            4 => Failure::SetupMissing(text),
+            _ => Failure::Failed(text),
+        }
+    }
 }
 
 impl Recording {
     /// Opens a recording.
     pub fn open(path: &Path, engines: &Engines<'_>) -> Result<Self, Failure> {
-        let file = AudioFile::open(path).map_err(|cause| Failure::Audio {
-            file: path.to_owned(),
-            cause,
-        })?;
+        let file = AudioFile::open(path)?;
         let listener = Listener::new(&EndpointConfig::transcription(), engines.detector()?)
             .map_err(|e| Failure::Configuration(e.to_string()))?;
         Ok(Self {
             file,
             listener,
             name: path.display().to_string(),
+            number: 0,
         })
+    }
+
+    /// The same, told apart from other recordings: what language was spoken in one says nothing about the next.
+    #[must_use]
+    pub fn numbered(self, number: u64) -> Self {
+        Self { number, ..self }
     }
 
     /// Transcribes it, giving out each caption (without a speaker's name) as it is known.
     pub async fn transcribe(
         self,
         recogniser: &dyn SpeechToText,
-        mut language: LanguageChoice,
+        language: LanguageChoice,
         terminal: Terminal,
         on_caption: &mut dyn FnMut(Caption) -> Result<(), Failure>,
     ) -> Result<Heard, Failure> {
-        let Self { file, listener, name } = self;
+        let Self {
+            file,
+            listener,
+            name,
+            number,
+        } = self;
         let progress = terminal.audio_progress(&name, file.length().duration());
         let (send, mut cuts) = mpsc::channel::<Cut>(1);
         let heard = Arc::new(AtomicU64::new(0));
@@ -230,20 +294,35 @@ impl Recording {
             let heard = Arc::clone(&heard);
             tokio::task::spawn_blocking(move || read(file, listener, &send, &heard))
         };
+        let (mut missed, mut in_a_row) = (None::<Missed>, 0);
         while let Some(cut) = cuts.recv().await {
             let request = RecogniseRequest {
                 audio: cut.audio,
                 language,
                 class: DecodeClass::Final,
-                source: 0,
+                source: number,
                 prompt: None,
                 abort: AbortFlag::new(),
             };
-            let recognition = recogniser.recognise(request).await?;
-            // A language that was detected holds for the rest of the file: one decision, like Whisper's own.
-            if language == LanguageChoice::Detect && !recognition.segments.is_empty() {
-                language = LanguageChoice::Fixed(recognition.language);
-            }
+            let recognition = match twice(recogniser, &request).await {
+                Ok(recognition) => recognition,
+                Err(why) => {
+                    in_a_row += 1;
+                    let missed = missed.get_or_insert(Missed {
+                        utterances: 0,
+                        first_at: cut.start,
+                        why,
+                        gave_up: false,
+                    });
+                    missed.utterances += 1;
+                    missed.gave_up = in_a_row >= FAILURES_IN_A_ROW;
+                    if missed.gave_up {
+                        break;
+                    }
+                    continue;
+                }
+            };
+            in_a_row = 0;
             for segment in recognition.segments {
                 on_caption(Caption {
                     speaker: String::new(),
@@ -257,15 +336,37 @@ impl Recording {
             }
             progress.set_position(cut.start.as_millis() / 1000);
         }
+        // The reader stops when nobody waits for its utterances.
+        drop(cuts);
         progress.finish_and_clear();
         let end = reader
             .await
             .map_err(|e| Failure::Failed(format!("{name}: the reader stopped: {e}")))?;
         Ok(Heard {
             audio: Duration::from_millis(heard.load(Ordering::Relaxed)),
+            missed,
             end,
         })
     }
+}
+
+/// Recognises, and tries once more what failed: the next try may find a free decoder or a server that is back.
+async fn twice(
+    recogniser: &dyn SpeechToText,
+    request: &RecogniseRequest,
+) -> Result<Recognition, RecogniseError> {
+    match recogniser.recognise(request.clone()).await {
+        Err(RecogniseError::Engine { .. } | RecogniseError::Overloaded { .. } | RecogniseError::Aborted) => {
+            recogniser.recognise(request.clone()).await
+        }
+        other => other,
+    }
+}
+
+/// A moment of a recording, for people: "01:02:03".
+fn clock(moment: Moment) -> String {
+    let s = moment.as_millis() / 1000;
+    format!("{:02}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)
 }
 
 /// Reads a file to its end (or to where it is broken), cutting it into utterances, and tells what of it was damaged.
@@ -321,7 +422,12 @@ enum Sink {
 }
 
 impl Sink {
-    fn new(args: &Transcribe, terminal: Terminal, file: &Path) -> Result<Self, Failure> {
+    fn new(
+        args: &Transcribe,
+        terminal: Terminal,
+        file: &Path,
+        names: &mut HashSet<OsString>,
+    ) -> Result<Self, Failure> {
         let (format, extension) = match args.format {
             Format::Text => (CaptionFormat::Text, "txt"),
             Format::Srt => (CaptionFormat::SubRip, "srt"),
@@ -330,10 +436,7 @@ impl Sink {
         };
         if let Some(folder) = &args.out {
             std::fs::create_dir_all(folder).map_err(|e| Failure::output(folder, e))?;
-            let mut name = file.file_name().unwrap_or(file.as_os_str()).to_owned();
-            name.push(".");
-            name.push(extension);
-            let path = folder.join(name);
+            let path = folder.join(own_name(file, extension, names));
             let writer = File::create(&path)
                 .and_then(|created| {
                     CaptionWriter::new(format, Box::new(BufWriter::new(created)) as Box<dyn Write>)
@@ -359,16 +462,8 @@ impl Sink {
         match self {
             Self::None => Ok(()),
             Self::Lines(terminal) => {
-                let at = |moment: Moment| {
-                    let s = moment.as_millis() / 1000;
-                    format!("{:02}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)
-                };
-                terminal.line(&format!(
-                    "[{} - {}] {}",
-                    at(caption.start),
-                    at(caption.end),
-                    caption.text
-                ))
+                let (start, end) = (clock(caption.start), clock(caption.end));
+                terminal.line(&format!("[{start} - {end}] {}", caption.text))
             }
             Self::Stdout(writer) => writer
                 .append(caption)
@@ -390,5 +485,44 @@ impl Sink {
                 .map_err(|e| Failure::output("stdout", e)),
             Self::File(path, writer) => writer.finish().map(drop).map_err(|e| Failure::output(path, e)),
         }
+    }
+}
+
+/// The name of a recording's transcript: its own and the extension, numbered when another recording has it already.
+fn own_name(file: &Path, extension: &str, taken: &mut HashSet<OsString>) -> OsString {
+    let base = file.file_name().unwrap_or(file.as_os_str());
+    let mut number = 1;
+    loop {
+        let mut name = base.to_owned();
+        if number > 1 {
+            name.push(format!("-{number}"));
+        }
+        name.push(".");
+        name.push(extension);
+        if taken.insert(name.clone()) {
+            return name;
+        }
+        number += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recordings_of_one_name_get_transcripts_of_their_own() {
+        let mut taken = HashSet::new();
+        let names = ["a/talk.wav", "b/talk.wav", "talk.wav-2", "c/talk.wav"]
+            .map(|file| own_name(Path::new(file), "srt", &mut taken));
+        assert_eq!(
+            names,
+            [
+                "talk.wav.srt",
+                "talk.wav-2.srt",
+                "talk.wav-2-2.srt",
+                "talk.wav-3.srt"
+            ]
+        );
     }
 }

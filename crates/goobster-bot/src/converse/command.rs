@@ -9,13 +9,13 @@ use goobster_core::time::UtcMillis;
 
 use super::mouth::Throat;
 use super::reporter::{Reporter, Summary};
-use super::room::{self, Outcome, Pace, RoomParts};
+use super::room::{self, Outcome, Pace, RoomParts, Troubles};
 use super::speakers::Speaker;
 use crate::cli::args::{Common, Converse};
 use crate::cli::exit::Failure;
 use crate::cli::terminal::Terminal;
 use crate::config::Config;
-use crate::engines::Engines;
+use crate::engines::{Engines, check_language};
 
 /// Holds the conversation and reports it.
 pub async fn run(
@@ -46,10 +46,31 @@ pub(super) async fn hold(
     let parts = parts(&engines, config, speakers.len(), pace)?;
     let (model, brain) = (parts.recogniser.model().to_owned(), parts.responder.name());
     let mut reporter = Reporter::new(terminal, out)?;
-    let outcome = room::hold(parts, speakers, &mut reporter).await;
+    let outcome = tokio::select! {
+        outcome = room::hold(parts, speakers, &mut reporter) => outcome,
+        () = told_to_stop() => Err(Failure::Failed("stopped before the end of the conversation".to_owned())),
+    };
     // Whatever happened, what was heard so far is written.
     let files = reporter.finish()?;
     report(&outcome?, &model, &brain, files, terminal)
+}
+
+/// Waits for Ctrl-C, or for the system to end the process.
+pub(super) async fn told_to_stop() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
 }
 
 /// Everything that a room with `people` speakers needs.
@@ -67,8 +88,13 @@ pub fn parts(engines: &Engines, config: &Config, people: usize, pace: Pace) -> R
         endpoint.post_roll = endpoint.post_roll.min(patience);
         endpoint.hush = endpoint.hush.min(patience);
     }
+    let recogniser = engines.recogniser(None)?;
+    let language = config.language_choice(LanguageChoice::Fixed(Language::ENGLISH))?;
+    if let LanguageChoice::Fixed(language) = language {
+        check_language(recogniser.as_ref(), language)?;
+    }
     Ok(RoomParts {
-        recogniser: engines.recogniser(None)?,
+        recogniser,
         throat: Throat::Samples(engines.voices()?, config.voice.clone()),
         responder: engines.responder()?,
         detectors: (0..people)
@@ -76,7 +102,7 @@ pub fn parts(engines: &Engines, config: &Config, people: usize, pace: Pace) -> R
             .collect::<Result<_, _>>()?,
         conversation,
         endpoint,
-        language: config.language_choice(LanguageChoice::Fixed(Language::ENGLISH))?,
+        language,
         pace,
         begun: UtcMillis::new(jiff::Timestamp::now().as_millisecond()),
     })
@@ -113,7 +139,7 @@ fn report(
         terminal.line(&format!("wrote {file}"))?;
     }
     let round = |seconds: f64| (seconds * 1000.0).round() / 1000.0;
-    terminal.event(&Summary {
+    terminal.summary(&Summary {
         event: "summary",
         audio_s: round(audio_s),
         wall_s: round(wall_s),
@@ -124,11 +150,28 @@ fn report(
     })?;
     match &outcome.failure {
         Some(failure) => Err(Failure::BadInput(failure.to_string())),
-        None if outcome.brain_failed => Err(Failure::Failed(
-            "the chat server failed during the conversation, see above".to_owned(),
-        )),
-        None => Ok(()),
+        None => told(outcome.troubles).map_or(Ok(()), |text| Err(Failure::Failed(text))),
     }
+}
+
+/// What failed during a conversation, for people; `None` when nothing did.
+fn told(troubles: Troubles) -> Option<String> {
+    let parts: Vec<String> = [
+        (troubles.brain, "reply(s) failed: the brain did not answer"),
+        (
+            troubles.hearing,
+            "turn(s) were not understood: speech recognition failed",
+        ),
+        (
+            troubles.voice,
+            "sentence(s) were not spoken: speech synthesis failed",
+        ),
+    ]
+    .into_iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, what)| format!("{count} {what}"))
+    .collect();
+    (!parts.is_empty()).then(|| format!("{} (see above)", parts.join("; ")))
 }
 
 /// Speakers' names: the files' stems, told apart by numbers where they are the same.

@@ -171,16 +171,7 @@ impl Ear {
     ) {
         self.running.remove(&ticket);
         let heard = match result {
-            Ok(recognition) => {
-                // The first turn that was understood decides the language of the ones that follow.
-                if self.language == LanguageChoice::Detect
-                    && !recognition.segments.is_empty()
-                    && recognition.confidence() > 0.6
-                {
-                    self.language = LanguageChoice::Fixed(recognition.language);
-                }
-                Heard::Decoded { ticket, recognition }
-            }
+            Ok(recognition) => Heard::Decoded { ticket, recognition },
             Err(error) => Heard::Failed { ticket, error },
         };
         self.step(now, heard, told);

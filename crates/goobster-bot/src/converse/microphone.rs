@@ -29,7 +29,8 @@ const BLOCKS: usize = 64;
 /// Listens and answers until interrupted.
 pub async fn run(args: &Listen, config: &Config, common: &Common, terminal: Terminal) -> Result<(), Failure> {
     let engines = Engines::new(config, common.offline, terminal);
-    let (stream, blocks) = open_microphone()?;
+    let (fault, mut faults) = tokio::sync::mpsc::channel(1);
+    let (stream, blocks) = open_microphone(&fault)?;
     let host = tokio::task::spawn_blocking(HostSpeech::connect)
         .await
         .map_err(|e| Failure::Failed(format!("the host's voice: {e}")))??;
@@ -39,12 +40,14 @@ pub async fn run(args: &Listen, config: &Config, common: &Common, terminal: Term
     terminal.note("Listening; end with Ctrl-C.");
     let speaker = Speaker::live("You".to_owned(), blocks, !args.headphones);
     let mut reporter = Reporter::new(terminal, None)?;
-    tokio::select! {
-        outcome = room::hold(parts, vec![speaker], &mut reporter) => outcome.map(drop)?,
-        _ = tokio::signal::ctrl_c() => {}
-    }
+    let ended = tokio::select! {
+        outcome = room::hold(parts, vec![speaker], &mut reporter) => outcome.map(drop),
+        Some(fault) = faults.recv() => Err(Failure::Failed(format!("the microphone failed: {fault}"))),
+        () = command::told_to_stop() => Ok(()),
+    };
     drop(stream);
-    reporter.finish().map(drop)
+    reporter.finish()?;
+    ended
 }
 
 fn no_microphone(error: &dyn std::fmt::Display) -> Failure {
@@ -54,8 +57,10 @@ fn no_microphone(error: &dyn std::fmt::Display) -> Failure {
     ))
 }
 
-/// Opens the default microphone; its sound comes as 16 kHz mono blocks.
-fn open_microphone() -> Result<(cpal::Stream, Receiver<Vec<f32>>), Failure> {
+/// Opens the default microphone; its sound comes as 16 kHz mono blocks, and what ends it on `fault`.
+fn open_microphone(
+    fault: &tokio::sync::mpsc::Sender<String>,
+) -> Result<(cpal::Stream, Receiver<Vec<f32>>), Failure> {
     let device = cpal::default_host()
         .default_input_device()
         .ok_or_else(|| no_microphone(&"this machine has no sound card, or it is hidden from this user"))?;
@@ -63,10 +68,10 @@ fn open_microphone() -> Result<(cpal::Stream, Receiver<Vec<f32>>), Failure> {
     let (raw, queue) = mpsc::sync_channel::<Vec<f32>>(BLOCKS);
     let config = supported.config();
     let stream = match supported.sample_format() {
-        SampleFormat::I16 => input::<i16>(&device, &config, raw),
-        SampleFormat::U16 => input::<u16>(&device, &config, raw),
-        SampleFormat::I32 => input::<i32>(&device, &config, raw),
-        SampleFormat::F32 => input::<f32>(&device, &config, raw),
+        SampleFormat::I16 => input::<i16>(&device, &config, raw, fault.clone()),
+        SampleFormat::U16 => input::<u16>(&device, &config, raw, fault.clone()),
+        SampleFormat::I32 => input::<i32>(&device, &config, raw, fault.clone()),
+        SampleFormat::F32 => input::<f32>(&device, &config, raw, fault.clone()),
         other => {
             return Err(no_microphone(&format!(
                 "its sample format {other} is not supported"
@@ -77,6 +82,7 @@ fn open_microphone() -> Result<(cpal::Stream, Receiver<Vec<f32>>), Failure> {
     let channels = usize::from(config.channels);
     let mut resampler = Resampler::new(config.sample_rate.0, 16_000, 1).map_err(|e| no_microphone(&e))?;
     let (send, blocks) = mpsc::sync_channel(BLOCKS);
+    let fault = fault.clone();
     std::thread::Builder::new()
         .name("microphone".to_owned())
         .spawn(move || {
@@ -86,7 +92,11 @@ fn open_microphone() -> Result<(cpal::Stream, Receiver<Vec<f32>>), Failure> {
                     .map(|frame| frame.iter().sum::<f32>() / channels as f32)
                     .collect();
                 let mut samples = Vec::new();
-                if resampler.process(&mono, &mut samples).is_err() || send.send(samples).is_err() {
+                if let Err(error) = resampler.process(&mono, &mut samples) {
+                    let _ = fault.blocking_send(error.to_string());
+                    return;
+                }
+                if send.send(samples).is_err() {
                     return;
                 }
             }
@@ -99,6 +109,7 @@ fn input<T: SizedSample>(
     device: &cpal::Device,
     config: &cpal::StreamConfig,
     raw: SyncSender<Vec<f32>>,
+    fault: tokio::sync::mpsc::Sender<String>,
 ) -> Result<cpal::Stream, cpal::BuildStreamError>
 where
     f32: FromSample<T>,
@@ -110,7 +121,8 @@ where
     device.build_input_stream(
         config,
         hear,
-        |error| tracing::warn!(%error, "the microphone"),
+        // Once is enough: it ends the conversation.
+        move |error| drop(fault.try_send(error.to_string())),
         None,
     )
 }

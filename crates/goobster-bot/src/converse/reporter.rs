@@ -1,8 +1,9 @@
 //! The witness of `converse` and `demo`: captions and replies on the terminal, or as JSON lines, and the files.
 
 use std::fs::{self, File};
-use std::io::{BufWriter, IsTerminal as _};
+use std::io::{BufWriter, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use goobster_audio::wav::WavWriter;
 use goobster_core::conversation::Outcome;
@@ -17,6 +18,9 @@ use super::turnbook::Latencies;
 use super::witness::{FinalCaption, PartialCaption, Reply, TurnEnd, Witness};
 use crate::cli::exit::Failure;
 use crate::cli::terminal::Terminal;
+
+/// How often the captions are written while a conversation goes on, at most.
+const KEEP_EVERY: Duration = Duration::from_secs(2);
 
 #[derive(Serialize)]
 struct CaptionLine<'a> {
@@ -62,7 +66,7 @@ struct TurnLine<'a> {
     reply_audio_ms: Option<u64>,
     /// Why there was no answer.
     #[serde(skip_serializing_if = "Option::is_none")]
-    ignored: Option<String>,
+    ignored: Option<&'static str>,
 }
 
 /// The last line of a conversation.
@@ -92,6 +96,8 @@ pub struct Reporter {
     unfinished: bool,
     live: bool,
     transcript: Transcript,
+    /// When the captions were last written.
+    written: Instant,
     out: Option<PathBuf>,
     sound: Option<(PathBuf, WavWriter)>,
 }
@@ -106,6 +112,7 @@ impl Reporter {
             unfinished: false,
             live: !terminal.is_json() && std::io::stdout().is_terminal(),
             transcript: Transcript::default(),
+            written: Instant::now(),
             out: out.map(Path::to_owned),
             sound,
         })
@@ -114,6 +121,28 @@ impl Reporter {
     /// Writes what is left to write; the files, as paths.
     pub fn finish(mut self) -> Result<Vec<String>, Failure> {
         self.end_line()?;
+        let mut files = self.write_captions()?;
+        if let Some((path, writer)) = self.sound.take() {
+            writer
+                .finish()
+                .map_err(|e| Failure::output(&path, std::io::Error::other(e)))?;
+            files.push(path.display().to_string());
+        }
+        Ok(files)
+    }
+
+    /// Adds a caption, and now and then writes them all: a process that is killed loses no more than the last seconds.
+    fn keep(&mut self, caption: Caption) -> Result<(), Failure> {
+        self.transcript.push(caption);
+        if self.written.elapsed() < KEEP_EVERY {
+            return Ok(());
+        }
+        self.write_captions().map(drop)
+    }
+
+    /// Writes every caption so far, each file as a whole or not at all.
+    fn write_captions(&mut self) -> Result<Vec<String>, Failure> {
+        self.written = Instant::now();
         let Some(out) = &self.out else {
             return Ok(Vec::new());
         };
@@ -123,16 +152,12 @@ impl Reporter {
             ("captions.vtt", CaptionFormat::WebVtt),
             ("transcript.json", CaptionFormat::Json),
         ] {
-            let path = out.join(name);
-            File::create(&path)
+            let (path, part) = (out.join(name), out.join(format!("{name}.part")));
+            File::create(&part)
                 .and_then(|file| self.transcript.write(format, BufWriter::new(file)))
+                .and_then(|mut written| written.flush())
+                .and_then(|()| fs::rename(&part, &path))
                 .map_err(|e| Failure::output(&path, e))?;
-            files.push(path.display().to_string());
-        }
-        if let Some((path, writer)) = self.sound.take() {
-            writer
-                .finish()
-                .map_err(|e| Failure::output(&path, std::io::Error::other(e)))?;
             files.push(path.display().to_string());
         }
         Ok(files)
@@ -198,7 +223,7 @@ impl Witness for Reporter {
 
     fn caption(&mut self, caption: &FinalCaption<'_>) -> Result<(), Failure> {
         self.end_line()?;
-        self.transcript.push(Caption {
+        self.keep(Caption {
             speaker: caption.speaker.to_owned(),
             start: caption.from,
             end: caption.upto,
@@ -206,7 +231,7 @@ impl Witness for Reporter {
             language: caption.language,
             confidence: caption.confidence,
             kind: CaptionKind::Speech,
-        });
+        })?;
         let (at, speaker) = (caption.upto.as_secs_f64(), caption.speaker.bold());
         self.terminal
             .line(&format!("{at:>7.1}s  {speaker}: {}", caption.text))?;
@@ -246,7 +271,7 @@ impl Witness for Reporter {
         if let Some(start) = reply.from
             && !reply.spoken.is_empty()
         {
-            self.transcript.push(Caption {
+            self.keep(Caption {
                 speaker: "Goobster".to_owned(),
                 start,
                 end: reply.upto,
@@ -254,7 +279,7 @@ impl Witness for Reporter {
                 language: reply.language,
                 confidence: 1.0,
                 kind: CaptionKind::Reply,
-            });
+            })?;
         }
         if outcome == "interrupted" {
             self.end_line()?;
@@ -283,7 +308,7 @@ impl Witness for Reporter {
             caption_ms: times.ms(times.captioned),
             reply_text_ms: times.ms(times.answered),
             reply_audio_ms: times.ms(times.audible),
-            ignored: end.ignored.map(|why| format!("{why:?}").to_lowercase()),
+            ignored: end.ignored,
         })
     }
 

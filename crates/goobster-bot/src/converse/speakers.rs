@@ -23,12 +23,8 @@ struct Playing {
 
 impl Playing {
     fn open(path: &Path) -> Result<Self, Failure> {
-        let file = AudioFile::open(path).map_err(|cause| Failure::Audio {
-            file: path.to_owned(),
-            cause,
-        })?;
         Ok(Self {
-            file,
+            file: AudioFile::open(path)?,
             path: path.to_owned(),
             block: Vec::new(),
             cursor: 0,
@@ -48,10 +44,7 @@ impl Playing {
                     Ok(None) => self.over = true,
                     Err(cause) => {
                         self.over = true;
-                        return Err(Failure::Audio {
-                            file: self.path.clone(),
-                            cause,
-                        });
+                        return Err(cause.into());
                     }
                 }
             }
@@ -87,6 +80,8 @@ pub struct Speaker {
     /// Frames since the last recording ended.
     silent: u64,
     failure: Option<Failure>,
+    /// A word about a recording that was damaged but played to its end.
+    notice: Option<String>,
 }
 
 /// What a speaker does in one frame.
@@ -112,6 +107,7 @@ impl Speaker {
             began: 0,
             silent: 0,
             failure: None,
+            notice: None,
         };
         speaker.begin_next(0)?;
         Ok(speaker)
@@ -133,6 +129,7 @@ impl Speaker {
             began: 0,
             silent: 0,
             failure: None,
+            notice: None,
         }
     }
 
@@ -149,6 +146,11 @@ impl Speaker {
     /// What went wrong while playing, if anything; told once.
     pub fn take_failure(&mut self) -> Option<Failure> {
         self.failure.take()
+    }
+
+    /// What was damaged in a recording that was played all the same; told once.
+    pub fn take_notice(&mut self) -> Option<String> {
+        self.notice.take()
     }
 
     /// The marked end of speech between two moments of the room, in milliseconds.
@@ -182,7 +184,16 @@ impl Speaker {
         };
         match playing.read(frame) {
             Ok(FRAME) => return Sound::Frame,
-            Ok(_) => {}
+            Ok(_) => {
+                let damage = playing.file.damage();
+                let told = format!("{}: {damage}", playing.path.display());
+                if damage.truncated_at.is_some() {
+                    // What there is was played; that something is missing is still bad input.
+                    self.failure.get_or_insert(Failure::BadInput(told));
+                } else if !damage.is_none() {
+                    self.notice = Some(told);
+                }
+            }
             Err(failure) => {
                 self.failure.get_or_insert(failure);
             }

@@ -27,6 +27,10 @@ pub struct TurnTimes {
     pub synthesised: Option<Moment>,
     /// When the first audible sample was handed to the output.
     pub audible: Option<Moment>,
+    /// Whether the recogniser failed at it.
+    pub failed: bool,
+    /// Whether its end was told; that happens once.
+    pub closed: bool,
 }
 
 impl TurnTimes {
@@ -41,6 +45,8 @@ impl TurnTimes {
             answered: None,
             synthesised: None,
             audible: None,
+            failed: false,
+            closed: false,
         }
     }
 
@@ -103,6 +109,12 @@ impl TurnBook {
     /// The times of a turn.
     pub fn get_mut(&mut self, turn: TurnId) -> Option<&mut TurnTimes> {
         self.turns.iter_mut().rev().find(|t| t.turn == turn)
+    }
+
+    /// The turns whose end was not told yet.
+    pub fn unclosed(&self) -> Vec<TurnId> {
+        let open = self.turns.iter().filter(|t| !t.closed);
+        open.map(|t| t.turn).collect()
     }
 
     /// Every turn, in order.

@@ -1,6 +1,6 @@
 //! What people see of a conversation: the room tells a witness, and the witness shows it and writes it down.
 
-use goobster_core::conversation::{Ignored, Outcome, ReplyId};
+use goobster_core::conversation::{Outcome, ReplyId};
 use goobster_core::hearing::Forming;
 use goobster_core::ids::TurnId;
 use goobster_core::language::Language;
@@ -69,8 +69,9 @@ pub struct Reply<'a> {
 pub struct TurnEnd<'a> {
     /// When everything happened.
     pub times: &'a TurnTimes,
-    /// Why there was no answer, when there was none.
-    pub ignored: Option<Ignored>,
+    /// Why there was no answer, when there was none, in a word: `empty` (its partial captions are taken back),
+    /// `not_addressed`, `hushed`, `muted`, `queue_full`, `not_understood` (the recogniser failed).
+    pub ignored: Option<&'static str>,
 }
 
 /// Sees a conversation.

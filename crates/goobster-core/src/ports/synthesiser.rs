@@ -73,6 +73,14 @@ pub enum SynthesiseError {
     /// There is nothing to say once the text is normalised.
     #[error("there is nothing to say in this text")]
     NothingToSay,
+    /// The text is longer than is spoken at once.
+    #[error("{sentences} sentences are too many to be spoken at once: at most {most}; split the text")]
+    TooLong {
+        /// How many it has.
+        sentences: usize,
+        /// The most that are accepted.
+        most: usize,
+    },
     /// No voice of that name or language.
     #[error("no voice '{wanted}': choose one of {known}")]
     NoSuchVoice {

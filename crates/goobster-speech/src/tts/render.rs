@@ -90,12 +90,9 @@ impl RenderThread {
             return Err(SynthesiseError::NothingToSay);
         }
         if pieces.len() > MAX_PIECES {
-            return Err(SynthesiseError::Engine {
-                what: format!(
-                    "a text of {} sentences is too long to be spoken at once",
-                    pieces.len()
-                ),
-                cause: None,
+            return Err(SynthesiseError::TooLong {
+                sentences: pieces.len(),
+                most: MAX_PIECES,
             });
         }
         let (chunks, receiver) = mpsc::channel(CHUNKS_AHEAD);
@@ -305,7 +302,7 @@ mod tests {
         while let Some(chunk) = chunks.recv().await {
             last = Some(chunk);
         }
-        assert!(last.is_none_or(|chunk| !matches!(chunk, Err(SynthesiseError::Engine { .. }))));
+        assert!(matches!(last, Some(Err(SynthesiseError::Aborted))), "{last:?}");
         assert!(count.load(Ordering::SeqCst) < 100);
     }
 
@@ -331,6 +328,9 @@ mod tests {
             Err(SynthesiseError::NothingToSay)
         ));
         let endless = thread.speak("v".to_owned(), pieces(&["x"; MAX_PIECES + 1]), AbortFlag::new());
-        assert!(matches!(endless, Err(SynthesiseError::Engine { .. })));
+        assert!(matches!(
+            endless,
+            Err(SynthesiseError::TooLong { sentences: 1001, .. })
+        ));
     }
 }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use goobster_core::conversation::{Effect, Event, Ignored, LineId, ReplyId, ReplyKind, ReplyRequest};
+use goobster_core::conversation::{
+    Effect, Event, Ignored, LineId, Outcome, ReplyId, ReplyKind, ReplyRequest,
+};
 use goobster_core::ids::TurnId;
 use goobster_core::ports::{AbortFlag, RespondError, RespondRequest, Responder};
 use tokio::sync::mpsc;
@@ -11,6 +13,7 @@ use super::{Message, OpenReply, Room};
 use crate::cli::exit::Failure;
 use crate::converse::mouth::Spoken;
 use crate::converse::playout::{PLAYOUT_FRAME, PlayoutEvent};
+use crate::converse::turnbook::TurnTimes;
 use crate::converse::witness::{Reply, TurnEnd};
 
 impl Room<'_> {
@@ -75,7 +78,9 @@ impl Room<'_> {
         match self.mouth.report(line, spoken) {
             None => Ok(()),
             Some(error) => {
-                self.witness.trouble(&error.to_string())?;
+                self.troubles.voice += 1;
+                self.witness
+                    .trouble(&format!("a sentence was not spoken: {error}"))?;
                 self.converse(Event::LineFailed { line })
             }
         }
@@ -166,18 +171,36 @@ impl Room<'_> {
                     upto: now,
                     language: self.language(),
                 })?;
+                if outcome == Outcome::Superseded {
+                    // Its turns are answered together with what was said next.
+                    return Ok(());
+                }
                 open.turns
                     .iter()
                     .try_for_each(|turn| self.close_turn(*turn, None))
             }
-            Effect::TurnIgnored { turn, why, .. } => self.close_turn(turn, Some(why)),
+            Effect::TurnIgnored { turn, why, .. } => {
+                let now = self.now();
+                if self.book.get_mut(turn).is_none() && self.shown.contains(&turn) {
+                    // No speech after all, but words of it were shown.
+                    self.book.open(TurnTimes::new(turn, String::new(), now, now));
+                }
+                self.close_turn(turn, Some(why))
+            }
             _ => Ok(()),
         }
     }
 
     pub(super) fn close_turn(&mut self, turn: TurnId, ignored: Option<Ignored>) -> Result<(), Failure> {
-        let Some(times) = self.book.get_mut(turn).filter(|times| times.captioned.is_some()) else {
+        self.shown.remove(&turn);
+        let Some(times) = self.book.get_mut(turn).filter(|times| !times.closed) else {
             return Ok(());
+        };
+        times.closed = true;
+        let ignored = if times.failed {
+            Some("not_understood")
+        } else {
+            ignored.map(word)
         };
         self.witness.turn(&TurnEnd { times, ignored })
     }
@@ -202,6 +225,18 @@ impl Room<'_> {
             let result = relay(reply, responder.as_ref(), request, &inbox).await;
             let _ = inbox.send(Message::ReplyOver { reply, result }).await;
         });
+    }
+}
+
+/// Why a turn gets no answer, in a word for machines.
+fn word(why: Ignored) -> &'static str {
+    match why {
+        Ignored::Empty => "empty",
+        Ignored::NotAddressed => "not_addressed",
+        Ignored::Hushed => "hushed",
+        Ignored::Muted => "muted",
+        Ignored::QueueFull => "queue_full",
+        _ => "other",
     }
 }
 

@@ -81,6 +81,7 @@ impl Room<'_> {
                         .join(" ")
                         .trim()
                         .to_owned();
+                    self.shown.insert(turn);
                     let speaker = self.seats[index].speaker.name();
                     self.witness.partial(&PartialCaption {
                         turn,
@@ -100,6 +101,10 @@ impl Room<'_> {
                     self.final_caption(index, turn, (from, voice_end), &recognition)?;
                 }
                 Told::Failed { turn, error } => {
+                    self.troubles.hearing += 1;
+                    if let Some(times) = self.book.get_mut(turn) {
+                        times.failed = true;
+                    }
                     self.witness
                         .trouble(&format!("a turn was not understood: {error}"))?;
                     let language = self.language();

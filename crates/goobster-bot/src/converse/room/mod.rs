@@ -8,7 +8,7 @@
 mod answering;
 mod hearing;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -131,7 +131,20 @@ pub struct Room<'w> {
     frame: u64,
     next_turn: u64,
     told: Vec<Told>,
-    brain_failed: bool,
+    /// Turns of which a partial caption was shown, until they are over.
+    shown: HashSet<TurnId>,
+    troubles: Troubles,
+}
+
+/// What failed in a conversation that went on all the same; people were told aloud where that was possible.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Troubles {
+    /// Replies that the brain failed to give.
+    pub brain: usize,
+    /// Turns that the recogniser failed at.
+    pub hearing: usize,
+    /// Sentences that could not be spoken.
+    pub voice: usize,
 }
 
 /// How a conversation went.
@@ -143,8 +156,8 @@ pub struct Outcome {
     pub audio: Duration,
     /// How long it took.
     pub wall: Duration,
-    /// Whether the brain failed at least once; people were told aloud.
-    pub brain_failed: bool,
+    /// What failed.
+    pub troubles: Troubles,
     /// The first recording that could not be played to its end.
     pub failure: Option<Failure>,
 }
@@ -182,6 +195,9 @@ pub async fn hold(
         }
         for seat in &mut room.seats {
             failure = failure.or_else(|| seat.speaker.take_failure());
+            if let Some(notice) = seat.speaker.take_notice() {
+                room.witness.trouble(&notice)?;
+            }
         }
         let over = room.seats.iter().all(|seat| seat.over);
         settled = if over && room.is_at_rest() { settled + 1 } else { 0 };
@@ -189,6 +205,9 @@ pub async fn hold(
         if settled >= SETTLED || FRAME_TIME * tail > LONGEST_TAIL {
             break;
         }
+    }
+    for turn in room.book.unclosed() {
+        room.close_turn(turn, None)?;
     }
     let (audio, wall) = (
         FRAME_TIME * u32::try_from(room.frame).unwrap_or(u32::MAX),
@@ -198,7 +217,7 @@ pub async fn hold(
         book: room.book,
         audio,
         wall,
-        brain_failed: room.brain_failed,
+        troubles: room.troubles,
         failure,
     })
 }
@@ -252,7 +271,8 @@ impl<'w> Room<'w> {
             frame: 0,
             next_turn: 1,
             told: Vec::new(),
-            brain_failed: false,
+            shown: HashSet::new(),
+            troubles: Troubles::default(),
         })
     }
 
@@ -349,7 +369,7 @@ impl<'w> Room<'w> {
                     Ok(()) => self.converse(Event::ReplyEnded { reply }),
                     Err(RespondError::Aborted) => Ok(()),
                     Err(error) => {
-                        self.brain_failed = true;
+                        self.troubles.brain += 1;
                         self.witness.trouble(&error.to_string())?;
                         self.converse(Event::ReplyFailed {
                             reply,

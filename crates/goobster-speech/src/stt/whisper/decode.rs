@@ -28,8 +28,6 @@ use crate::stt::pool::{Engine, Stop};
 
 /// Temperatures tried, after 0, for a final decode whose words are improbable or loop.
 const FALLBACK_TEMPERATURES: [f32; 2] = [0.4, 0.8];
-/// A detected language replaces the expected one only when the model gives it at least this.
-const SURE_OF_LANGUAGE: f32 = 0.5;
 /// A decode that was called off is no measure of its cost, unless it had lasted this long already.
 const SLOW_EVEN_UNFINISHED: Duration = Duration::from_secs(3);
 /// Prompt tokens at most: names, not texts.
@@ -100,10 +98,15 @@ impl Engine for WhisperEngine {
         };
         let mut heard = self.run(state, &mut audio, &pass, stop)?;
 
-        if let (LanguageChoice::Detect, Some((language, sure))) = (request.language, heard.detected)
-            && language != expected
-            && sure >= SURE_OF_LANGUAGE
-        {
+        let believed = heard
+            .detected
+            .filter(|_| request.language == LanguageChoice::Detect)
+            .filter(|(language, sure)| {
+                let seconds = heard.evidence.seconds;
+                self.habits.believes(request.source, *language, *sure, seconds)
+            })
+            .map(|(language, _)| language);
+        if let Some(language) = believed.filter(|language| *language != expected) {
             pass.language = language;
             heard = self.run(state, &mut audio, &pass, stop)?;
         }
@@ -144,8 +147,8 @@ impl Engine for WhisperEngine {
         if let Some(doubt) = doubt {
             tracing::debug!(?doubt, evidence = ?heard.evidence, text = heard.text, "not taken for speech");
             heard.stretches.clear();
-        } else if let (LanguageChoice::Detect, Some((language, sure))) = (request.language, heard.detected) {
-            self.habits.remember(request.source, language, sure);
+        } else if let Some(language) = believed {
+            self.habits.remember(request.source, language);
         }
         Ok(Recognition {
             segments: segments(heard.stretches),
