@@ -10,6 +10,10 @@ use serde::Deserialize;
 
 use super::super::failure::{voice_error, voice_error_because};
 
+/// How much of the variation of timbre that a voice asks for is used. With all of it some renderings of a word come out
+/// slurred: Whisper base missed 6, 6 and 7 of 237 words in three runs, with half of it 2 and 2.
+const STEADINESS: f32 = 0.5;
+
 /// Real ones have 5 to 10 KB.
 const MAX_BYTES: u64 = 1024 * 1024;
 /// Real ones have 130 to 160 phonemes of one id each.
@@ -122,7 +126,7 @@ impl VoiceConfig {
             return Err(format!("a sample rate of {rate} Hz is outside 8000 to 48000"));
         }
         let scales = [
-            raw.inference.noise_scale,
+            raw.inference.noise_scale * STEADINESS,
             raw.inference.length_scale,
             raw.inference.noise_w,
         ];
