@@ -43,7 +43,8 @@ pub(super) async fn hold(
     terminal: Terminal,
 ) -> Result<(), Failure> {
     let engines = Engines::new(config, common.offline, terminal);
-    let parts = parts(&engines, config, speakers.len(), pace)?;
+    let people = speakers.len();
+    let parts = parts(&engines, config, people, pace)?;
     let (model, brain) = (parts.recogniser.model().to_owned(), parts.responder.name());
     let mut reporter = Reporter::new(terminal, out)?;
     let outcome = tokio::select! {
@@ -52,7 +53,14 @@ pub(super) async fn hold(
     };
     // Whatever happened, what was heard so far is written.
     let files = reporter.finish()?;
-    report(&outcome?, &model, &brain, files, terminal)
+    let outcome = outcome?;
+    if people > 1 && outcome.book.turns().iter().all(|turn| turn.answered.is_none()) {
+        terminal.line(&format!(
+            "\nNobody called \"{}\", so nobody was answered: with several people it answers those who name it (--wake-name).",
+            config.conversation.wake_name
+        ))?;
+    }
+    report(&outcome, &model, &brain, files, terminal)
 }
 
 /// Waits for Ctrl-C, or for the system to end the process.
