@@ -54,7 +54,9 @@ pub(super) async fn hold(
     // Whatever happened, what was heard so far is written.
     let files = reporter.finish()?;
     let outcome = outcome?;
-    if people > 1 && outcome.book.turns().iter().all(|turn| turn.answered.is_none()) {
+    let turns = outcome.book.turns();
+    let understood = turns.iter().any(|turn| turn.captioned.is_some());
+    if people > 1 && understood && turns.iter().all(|turn| turn.answered.is_none()) {
         terminal.line(&format!(
             "\nNobody called \"{}\", so nobody was answered: with several people it answers those who name it (--wake-name).",
             config.conversation.wake_name
