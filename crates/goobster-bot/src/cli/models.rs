@@ -18,6 +18,7 @@ struct ModelLine<'a> {
     state: &'static str,
     bytes: u64,
     licence: &'a str,
+    source: String,
     path: String,
 }
 
@@ -33,7 +34,11 @@ pub(super) fn run(
         ModelsAction::List => list(&cache, terminal),
         ModelsAction::Pull { names, from } => {
             let wanted = if names.is_empty() {
-                needed(config.profile)
+                let (here, elsewhere) = manifest::for_this_system(&needed(config.profile));
+                for told in elsewhere {
+                    terminal.warn(&format!("left out: {told}"));
+                }
+                here
             } else {
                 find(names)?
             };
@@ -98,9 +103,15 @@ fn find(names: &[String]) -> Result<Vec<&'static Artefact>, Failure> {
 
 fn list(cache: &Cache, terminal: Terminal) -> Result<(), Failure> {
     let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_header(["name", "kind", "here?", "MB", "licence", "what it is"]);
+    table.load_style(presets::NOTHING).set_header([
+        "name",
+        "kind",
+        "here?",
+        "MB",
+        "licence",
+        "what it is",
+        "from",
+    ]);
     for artefact in manifest::ALL {
         let kind = match artefact.kind {
             Kind::Model => "model",
@@ -118,6 +129,7 @@ fn list(cache: &Cache, terminal: Terminal) -> Result<(), Failure> {
             state,
             bytes,
             licence: artefact.licence,
+            source: artefact.source(),
             path: cache.path_of(artefact).display().to_string(),
         })?;
         let megabytes = format!("{:.1}", bytes as f64 / 1e6);
@@ -128,6 +140,7 @@ fn list(cache: &Cache, terminal: Terminal) -> Result<(), Failure> {
             &megabytes,
             artefact.licence,
             artefact.summary,
+            &artefact.source(),
         ]);
     }
     terminal.line(&table.to_string())?;
