@@ -77,11 +77,9 @@ impl Outcome {
             Ok(left_out) => ("ok", left_out.as_slice()),
             Err(error) => (error.as_str(), &[][..]),
         };
-        let mut lines = format!("{:<9} {:>7.1}  {word}", self.step, self.took.as_secs_f64());
-        for line in left_out {
-            lines += &format!("\n{:19}{line}", "");
-        }
-        lines
+        let first = format!("{:<9} {:>7.1}  {word}", self.step, self.took.as_secs_f64());
+        let rest = left_out.iter().map(|line| format!("{:19}{line}", ""));
+        std::iter::once(first).chain(rest).collect::<Vec<_>>().join("\n")
     }
 }
 
