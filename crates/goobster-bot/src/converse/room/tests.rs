@@ -131,7 +131,7 @@ async fn converse(sentence: &'static str) -> (Notes, Outcome) {
     let mut writer = WavWriter::create(&file, 16_000, 1).unwrap();
     let sound = (0..24_000)
         .map(|n| 0.3 * (n as f32 * 0.1).sin())
-        .chain([0.0; 16_000]);
+        .chain(std::iter::repeat_n(0.0, 16_000));
     writer.write(&sound.collect::<Vec<_>>()).unwrap();
     writer.finish().unwrap();
     let parts = RoomParts {
