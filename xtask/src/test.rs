@@ -56,11 +56,27 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if std::env::var_os("CI").is_some() {
         nextest.args(["--profile", "ci"]);
     }
-    shell::run(nextest.args(&arguments.passed))?;
-    if package.is_some_and(|p| !p.has_library) {
-        return Ok(());
+    let tests = shell::run(nextest.args(&arguments.passed));
+    let examples = if package.is_some_and(|p| !p.has_library) {
+        Ok(())
+    } else {
+        shell::run(
+            shell::cargo()
+                .args(["test", "--doc", "--no-fail-fast"])
+                .args(&scope),
+        )
+    };
+    both(tests, examples)
+}
+
+/// Neither hides the other: a failure when one failed, with both told when both did.
+fn both(tests: Result<()>, examples: Result<()>) -> Result<()> {
+    match (tests, examples) {
+        (Err(tests), Err(examples)) => bail!("tests: {tests:#}; the documentation's examples: {examples:#}"),
+        (Err(tests), Ok(())) => Err(tests.context("tests")),
+        (Ok(()), Err(examples)) => Err(examples.context("the documentation's examples")),
+        (Ok(()), Ok(())) => Ok(()),
     }
-    shell::run(shell::cargo().args(["test", "--doc"]).args(&scope))
 }
 
 /// cargo test wants filters and switches for the test program after two dashes.
@@ -71,4 +87,23 @@ fn passed_on(passed: &[String]) -> Vec<String> {
     let mut out = vec!["--".to_owned()];
     out.extend_from_slice(passed);
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_of_the_tests_does_not_hide_one_of_the_examples() {
+        let failed = |word: &str| Err(anyhow::anyhow!("{word} failed"));
+        assert!(both(Ok(()), Ok(())).is_ok());
+        let told = |tests, examples| format!("{:#}", both(tests, examples).unwrap_err());
+        assert_eq!(told(failed("a"), Ok(())), "tests: a failed");
+        assert_eq!(
+            told(Ok(()), failed("b")),
+            "the documentation's examples: b failed"
+        );
+        let told = told(failed("a"), failed("b"));
+        assert!(told.contains("a failed") && told.contains("b failed"), "{told}");
+    }
 }

@@ -1,6 +1,7 @@
 //! The engines of a profile: recogniser, voices, voice activity detector, responder, made from the cache and the
 //! configuration. What is missing is fetched first, with progress on stderr, unless that is forbidden.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -25,6 +26,9 @@ use crate::config::{AudioServer, Config, Profile};
 
 /// Bytes of speech that are remembered: about three minutes of what is said again and again ("Yes?").
 const SPEECH_CACHE: usize = 16 << 20;
+
+/// Names an ONNX Runtime library to use in place of the one in the cache; the hint of `manifest::ONNX_RUNTIME` says so.
+const RUNTIME_VARIABLE: &str = "ORT_DYLIB_PATH";
 
 /// Makes engines on demand.
 pub struct Engines<'a> {
@@ -136,7 +140,10 @@ impl<'a> Engines<'a> {
     }
 
     fn piper(&self, espeak: Espeak) -> Result<PiperVoice, Failure> {
-        let runtime = self.have(&manifest::ONNX_RUNTIME)?;
+        let runtime = match own_runtime(std::env::var_os(RUNTIME_VARIABLE)) {
+            Some(library) => library,
+            None => self.have(&manifest::ONNX_RUNTIME)?,
+        };
         self.have(&manifest::PIPER_JOE_CONFIG)?;
         let model = self.have(&manifest::PIPER_JOE)?;
         Ok(PiperVoice::load(
@@ -197,6 +204,8 @@ impl<'a> Engines<'a> {
         options.api_key = brain.api_key_env.as_deref().map(ApiKey::from_env).transpose()?;
         if let Some(seconds) = brain.timeout_s {
             options.first_token = Duration::from_secs(seconds);
+            // A server that may think that long may then also speak.
+            options.reply = options.reply.max(options.first_token + Duration::from_mins(1));
         }
         Ok(Arc::new(OpenAiChat::new(options)?))
     }
@@ -210,6 +219,11 @@ impl<'a> Engines<'a> {
         }
         Ok(cache.path_of(artefact))
     }
+}
+
+/// An ONNX Runtime of the user's own, named by [`RUNTIME_VARIABLE`]; empty counts as unset.
+fn own_runtime(value: Option<OsString>) -> Option<PathBuf> {
+    value.filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
 /// The names of the Whisper models that can be fetched.

@@ -29,16 +29,16 @@ use crate::{config, quiet};
 pub(crate) async fn measure(turns: usize, report: &mut Report) -> anyhow::Result<()> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let (spans, count, book) = converse(turns, None).await?;
-    let mut body = format!(
+    let first = format!(
         "Standard profile, {cores} cores, {count} turns of a conversation at the pace of speech with the built-in responder. \
          Its answers are few, so that most are in the speech cache. End of speech is the last voiced 20 ms, marked \
          beforehand.\n\n{spans}"
     );
     let (spans, count, _) = converse(turns, Some(Arc::new(Fresh::default()))).await?;
-    body.push_str(&format!(
-        "\n\nThe same with {count} turns and a responder that answers at once, with a sentence of a dozen words that was \
+    let body = format!(
+        "{first}\n\nThe same with {count} turns and a responder that answers at once, with a sentence of a dozen words that was \
          never said before: nothing comes out of the cache.\n\n{spans}\n\nThe turns of the first conversation:\n\n{book}"
-    ));
+    );
     report.section("Latency", &body)
 }
 

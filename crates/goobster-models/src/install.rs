@@ -22,7 +22,8 @@ const SPARE: u64 = 64 << 20;
 /// Installs whatever of `artefacts` is not present. Returns how many were installed.
 ///
 /// # Errors
-/// The first failure, after the pieces before it were installed; they stay.
+/// The first failure, after the pieces before it were installed; they stay. [`ModelError::Platform`] before anything is
+/// fetched when one runs elsewhere only: leave those out with [`for_this_system`](crate::manifest::for_this_system).
 pub fn ensure(
     cache: &Cache,
     artefacts: &[&Artefact],
@@ -67,7 +68,7 @@ pub(crate) fn ensure_with(
         return Err(ModelError::Offline { artefact: first.id });
     }
     for artefact in &wanted {
-        runs_here(artefact)?;
+        artefact.runs_here()?;
     }
     room(cache, &wanted)?;
     let mut fetcher = Fetcher::new(options, cache.downloads(), registry);
@@ -110,19 +111,6 @@ fn adopt(cache: &Cache, artefact: &Artefact, progress: &mut dyn Progress) -> Res
             Ok(false)
         }
         Err(e) => Err(e),
-    }
-}
-
-fn runs_here(artefact: &Artefact) -> Result<(), ModelError> {
-    use std::env::consts::{ARCH, OS};
-    match artefact.platform {
-        Some(p) if (p.os, p.arch) != (OS, ARCH) => Err(ModelError::Platform {
-            artefact: artefact.id,
-            supported: p.name,
-            here: format!("{OS} on {ARCH}"),
-            hint: p.hint,
-        }),
-        _ => Ok(()),
     }
 }
 

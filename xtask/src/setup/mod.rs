@@ -10,7 +10,9 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::Result;
-use goobster_models::{Artefact, Cache, FetchOptions, Profile, State, Terminal, ensure, manifest, missing};
+use goobster_models::{
+    Artefact, Cache, FetchOptions, ModelError, Profile, State, Terminal, ensure, manifest, missing,
+};
 
 pub(crate) use system::build_environment;
 
@@ -45,7 +47,10 @@ impl std::error::Error for SetupMissing {}
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let began = Instant::now();
     let cache = Cache::locate()?;
-    let wanted = wanted(arguments.profile);
+    let (wanted, elsewhere) = wanted(arguments.profile);
+    for told in elsewhere {
+        eprintln!("left out: {told}");
+    }
     if !arguments.check {
         system::install(&cache)?;
         let options = FetchOptions {
@@ -75,7 +80,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 /// Sets up what the tests and the demonstration need, and says nothing when all of it is there.
 pub(crate) fn whatever_is_missing() -> Result<()> {
     let cache = Cache::locate()?;
-    let wanted = wanted(None);
+    let (wanted, _) = wanted(None);
     if lacking(&cache, &wanted).is_empty() {
         return Ok(());
     }
@@ -87,11 +92,13 @@ pub(crate) fn whatever_is_missing() -> Result<()> {
     })
 }
 
-fn wanted(profile: Option<Profile>) -> Vec<&'static Artefact> {
-    match profile {
+/// What to install, and a word about each piece that only other systems can run: one is done without those.
+fn wanted(profile: Option<Profile>) -> (Vec<&'static Artefact>, Vec<ModelError>) {
+    let all = match profile {
         Some(profile) => [manifest::of_profile(profile), manifest::speech()].concat(),
         None => manifest::ALL.to_vec(),
-    }
+    };
+    manifest::for_this_system(&all)
 }
 
 /// Everything that is not there, by name.

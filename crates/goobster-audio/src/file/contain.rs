@@ -4,8 +4,8 @@
 //! panics are real: symphonia 0.5 meets a Matroska index that points beyond the end of a file, as in every file that is
 //! cut off, with a failed `expect`, and some ADPCM blocks with an overflowing product. A damaged recording must not end a session that others share, so every call into
 //! them goes through here and a panic is one more way in which a packet or a file can be bad. This needs unwinding, which
-//! is why no profile sets `panic = "abort"`. The panic hook runs all the same: [`panics_are_contained`] tells it to keep
-//! quiet.
+//! is why no profile sets `panic = "abort"`. The panic hook runs all the same, and Rust's own prints to standard error: a
+//! program sets one that asks [`panics_are_contained`] and keeps quiet then, as the `goobster` binary does.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -169,6 +169,10 @@ fn machine(doctor: &mut Doctor, config: &Config, common: &Common) -> Result<(), 
 fn pieces(doctor: &mut Doctor, config: &Config) -> Result<(), Failure> {
     let cache = Cache::locate()?;
     for artefact in needed(config.profile) {
+        if let Err(elsewhere) = artefact.runs_here() {
+            doctor.say(artefact.id, &format!("not for this system: {elsewhere}"), None)?;
+            continue;
+        }
         let state = cache.state(artefact);
         let mend = (state != State::Present).then(|| format!("goobster models pull {}", artefact.id));
         doctor.missing += usize::from(mend.is_some());

@@ -10,9 +10,11 @@ mod store;
 pub mod terminal;
 pub mod transcribe;
 
+use std::ffi::OsStr;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::builder::Resettable;
+use clap::{CommandFactory, FromArgMatches};
 
 use crate::config::{Config, Overrides};
 use crate::converse;
@@ -22,7 +24,8 @@ use terminal::Terminal;
 
 /// Parses the command line, runs it, and gives the exit code. A panic is a failure (1) like any other, never 101.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    quiet_about_damage();
+    let cli = match parse() {
         Ok(cli) => cli,
         Err(error) => {
             // clap prints help to stdout (exit 0) and usage errors to stderr (exit 2).
@@ -37,6 +40,32 @@ pub fn main() -> ExitCode {
         );
         ExitCode::from(1)
     })
+}
+
+/// Parses the command line and the environment. A variable that is set to nothing counts as unset, as a shell script or a
+/// service file leaves it that was not filled in.
+fn parse() -> Result<Cli, clap::Error> {
+    Cli::from_arg_matches(&without_empty_variables(Cli::command()).try_get_matches()?)
+}
+
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
+    command
+        .mut_args(|arg| match arg.get_env() {
+            Some(name) if empty(name) => arg.env(Resettable::Reset),
+            _ => arg,
+        })
+        .mut_subcommands(without_empty_variables)
+}
+
+/// A panic inside a demuxer that only costs a damaged recording is told in other words; every other one is shown.
+fn quiet_about_damage() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !goobster_audio::file::panics_are_contained() {
+            usual(panic);
+        }
+    }));
 }
 
 fn run(cli: Cli) -> ExitCode {
@@ -116,7 +145,12 @@ fn log_to_stderr(verbose: u8) {
         2 => "debug,ort=info,hyper=info,reqwest=info",
         _ => "trace",
     };
-    let filter = EnvFilter::try_from_env("GOOBSTER_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    let wanted = std::env::var("GOOBSTER_LOG")
+        .ok()
+        .filter(|wanted| !wanted.is_empty());
+    let filter = wanted
+        .and_then(|wanted| EnvFilter::try_new(wanted).ok())
+        .unwrap_or_else(|| EnvFilter::new(default));
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
@@ -129,7 +163,6 @@ mod tests {
 
     #[test]
     fn the_command_line_is_well_formed() {
-        use clap::CommandFactory;
         Cli::command().debug_assert();
     }
 }

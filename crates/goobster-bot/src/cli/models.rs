@@ -18,6 +18,7 @@ struct ModelLine<'a> {
     state: &'static str,
     bytes: u64,
     licence: &'a str,
+    source: String,
     path: String,
 }
 
@@ -37,6 +38,7 @@ impl<'a> ModelLine<'a> {
             state: state_word(cache.state(artefact)),
             bytes: artefact.contents.size(),
             licence: artefact.licence,
+            source: artefact.source(),
             path: cache.path_of(artefact).display().to_string(),
         }
     }
@@ -61,7 +63,11 @@ pub(super) fn run(
         }
         ModelsAction::Pull { names, from } => {
             let wanted = if names.is_empty() {
-                needed(config.profile)
+                let (here, elsewhere) = manifest::for_this_system(&needed(config.profile));
+                for told in elsewhere {
+                    terminal.warn(&format!("left out: {told}"));
+                }
+                here
             } else {
                 find(names)?
             };
@@ -128,9 +134,15 @@ fn find(names: &[String]) -> Result<Vec<&'static Artefact>, Failure> {
 
 fn list(cache: &Cache, terminal: Terminal) -> Result<(), Failure> {
     let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_header(["name", "kind", "here?", "MB", "licence", "what it is"]);
+    table.load_style(presets::NOTHING).set_header([
+        "name",
+        "kind",
+        "here?",
+        "MB",
+        "licence",
+        "what it is",
+        "from",
+    ]);
     for artefact in manifest::ALL {
         let line = ModelLine::of(artefact, cache);
         terminal.event(&line)?;
@@ -142,6 +154,7 @@ fn list(cache: &Cache, terminal: Terminal) -> Result<(), Failure> {
             &megabytes,
             line.licence,
             artefact.summary,
+            &artefact.source(),
         ]);
     }
     terminal.line(&table.to_string())?;

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // The helpers of a test are tests too.
 
 mod converse;
+mod environment;
 mod machine;
 mod server;
 mod transcribe;

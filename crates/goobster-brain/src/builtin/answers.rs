@@ -1,96 +1,159 @@
-//! Help, courtesies, limits, other languages, and the honest answer to everything else.
-
-use std::time::Duration;
+//! Help, courtesies, other languages, and the honest answer to everything else.
 
 use goobster_core::language::Language;
 use goobster_core::ports::RespondRequest;
 
-use super::timer::spoken;
-use super::words::Words;
+use super::words::{Words, begins, only};
 
 const HELP: &str = "I can tell the time and the date, set timers, roll dice, sum up what was said, repeat my last \
     answer, and tell how much voice time you have left. For real conversation, my owner can connect me to a chat \
     server.";
 
-pub(super) fn limits(words: &Words, request: &RespondRequest) -> Option<String> {
-    let asked = words.phrase(&[
-        "time left",
-        "time remaining",
-        "minutes left",
-        "voice left",
-        "my limit",
-        "my limits",
-    ]) || (words.any(&["long", "much"]) && words.any(&["left", "remaining"]))
-        || words.phrase(&["limits left", "quota"]);
-    if !asked {
-        return None;
-    }
-    let Some(limits) = request.limits else {
-        return Some("Nothing limits you here: talk as long as you like.".to_owned());
-    };
-    let resets = limits
-        .resets_at
-        .map(|at| at.since(request.turn.at))
-        .filter(|left| *left > Duration::ZERO)
-        .map(|left| format!(" It starts afresh in {}.", rounded(left)))
-        .unwrap_or_default();
-    if limits.left.is_zero() {
-        return Some(format!("You have no voice time left.{resets}"));
-    }
-    Some(format!(
-        "You have {} of voice time left.{resets}",
-        rounded(limits.left)
-    ))
-}
-
-/// Seconds do not matter beyond a few minutes.
-fn rounded(span: Duration) -> String {
-    if span < Duration::from_mins(3) {
-        spoken(span)
-    } else {
-        spoken(Duration::from_mins(span.as_secs() / 60))
-    }
+pub(super) fn help(words: &Words) -> Option<String> {
+    const TAIL: [&str; 21] = [
+        "me", "us", "you", "some", "for", "here", "else", "with", "all", "i", "do", "the", "commands",
+        "menu", "out", "need", "exactly", "a", "bit", "little", "today",
+    ];
+    let asked = words.asks_only(
+        &[
+            "help",
+            "some help",
+            "what can you do",
+            "what else can you do",
+            "what do you do",
+            "what are you able to do",
+            "what can i ask",
+            "what can i say",
+            "how do you work",
+            "how can you help",
+            "what you can do",
+        ],
+        &TAIL,
+    );
+    asked.then(|| HELP.to_owned())
 }
 
 pub(super) fn courtesy(words: &Words, request: &RespondRequest) -> Option<String> {
-    let list = words.list();
-    let short = list.len() <= 6;
     let name = &request.turn.speaker;
-    let any = |wanted: &[&str]| words.any(wanted);
-    if words.phrase(&[
-        "what can you do",
-        "can you do",
-        "what do you do",
-        "how do you work",
-    ]) || (short && any(&["help"]))
-    {
-        return Some(HELP.to_owned());
-    }
-    if words.phrase(&["who are you", "what are you", "your name"]) {
+    if words.asks_only(
+        &[
+            "who are you",
+            "what are you",
+            "what is your name",
+            "whats your name",
+            "your name",
+            "what are you called",
+        ],
+        &["exactly", "really", "anyway"],
+    ) {
         return Some(format!(
             "I am {}, a small voice assistant. I run offline, so I know little. Ask me for help to hear what I can do.",
             request.wake_name
         ));
     }
-    if words.phrase(&["how are you", "how do you do", "how is it going"]) {
+    if words.asks_only(
+        &[
+            "how are you",
+            "how do you do",
+            "how is it going",
+            "how are things",
+        ],
+        &[
+            "today", "doing", "feeling", "this", "evening", "morning", "my", "friend", "going",
+        ],
+    ) {
         return Some("I am well, thank you. What can I do for you?".to_owned());
     }
-    if words.phrase(&["can you hear me", "do you hear me", "are you there", "you there"]) {
+    if words.asks_only(
+        &[
+            "can you hear me",
+            "can you hear us",
+            "do you hear me",
+            "hear me",
+            "are you there",
+            "are you still there",
+            "you there",
+        ],
+        &["still", "okay", "well", "yet"],
+    ) {
         return Some("Yes, I can hear you.".to_owned());
     }
-    if !short {
-        return None;
-    }
-    if any(&["thanks", "thank", "cheers"]) {
+    if words.asks(&["thanks", "thank you", "cheers", "many thanks"])
+        && !words.asks(&["thanks to"])
+        && words.list().len() <= 8
+    {
         return Some("You are welcome.".to_owned());
     }
-    if any(&["bye", "goodbye"]) || words.phrase(&["good night", "see you", "good bye"]) {
-        return Some(format!("Goodbye, {name}."));
+    greeting(words).map(|word| format!("{word}, {name}."))
+}
+
+/// "Hello" or "Goodbye", as one was greeted.
+fn greeting(words: &Words) -> Option<&'static str> {
+    // A name may be among the words, and a name can be any word; talk has more.
+    let is = |phrases: &[&str], vocabulary: &[&str]| {
+        words.requests().any(|request| {
+            let other = |word: &&String| !only(std::slice::from_ref(*word), vocabulary);
+            begins(request, phrases) && request.len() <= 6 && request.iter().filter(other).count() <= 1
+        })
+    };
+    if is(
+        &["bye", "goodbye", "good night", "good bye", "see you"],
+        &[
+            "bye",
+            "goodbye",
+            "good",
+            "night",
+            "see",
+            "you",
+            "later",
+            "tomorrow",
+            "soon",
+            "everyone",
+            "everybody",
+            "all",
+            "for",
+            "next",
+            "time",
+            "and",
+            "my",
+            "friend",
+            "friends",
+        ],
+    ) {
+        return Some("Goodbye");
     }
-    if any(&["hello", "hi", "hey", "greetings"])
-        || words.phrase(&["good morning", "good evening", "good afternoon"])
-    {
-        return Some(format!("Hello, {name}."));
+    if is(
+        &[
+            "hello",
+            "hi",
+            "hey",
+            "greetings",
+            "good morning",
+            "good evening",
+            "good afternoon",
+        ],
+        &[
+            "hello",
+            "hi",
+            "hey",
+            "greetings",
+            "good",
+            "morning",
+            "evening",
+            "afternoon",
+            "there",
+            "everyone",
+            "everybody",
+            "all",
+            "to",
+            "you",
+            "my",
+            "friend",
+            "friends",
+            "and",
+        ],
+    ) {
+        return Some("Hello");
     }
     None
 }

@@ -11,11 +11,18 @@ const MOST_SIDES: u32 = 1000;
 
 pub(super) fn answer(words: &Words, seed: u64) -> Option<String> {
     let mut random = StdRng::seed_from_u64(seed);
-    if words.any(&["flip", "toss", "throw"]) && words.any(&["coin"]) {
+    if (words.asks(&["flip", "toss", "throw"]) && words.any(&["coin"]))
+        || words.asks_only(&["heads or tails", "coin flip", "a coin flip", "coin toss"], &[])
+    {
         return Some(if random.random() { "Heads." } else { "Tails." }.to_owned());
     }
-    if words.any(&["pick", "choose", "random"]) && words.any(&["number"]) {
-        let numbers = numbers(words.list());
+    if asks_number(words) {
+        let list = words.list();
+        // "Pick one number between two and ten": the range follows its word.
+        let range = list
+            .iter()
+            .position(|word| matches!(word.as_str(), "between" | "from"));
+        let numbers = numbers(&list[range.map_or(0, |at| at + 1)..]);
         let (low, high) = match numbers[..] {
             [a, b, ..] => (a.min(b), a.max(b)),
             [a] => (1, a.max(1)),
@@ -28,9 +35,7 @@ pub(super) fn answer(words: &Words, seed: u64) -> Option<String> {
         .iter()
         .enumerate()
         .find_map(|(at, word)| die(word).map(|die| (at, die)));
-    if !(words.any(&["roll", "throw", "dice", "die"])
-        && (die.is_some() || words.any(&["dice", "die", "roll"])))
-    {
+    if !(asks_throw(words) && (die.is_some() || has_dice(words.list()))) {
         return None;
     }
     let (count, sides) = if let Some((at, (count, sides))) = die {
@@ -56,6 +61,56 @@ pub(super) fn answer(words: &Words, seed: u64) -> Option<String> {
             format!("{} and {last}: {total} in all.", before.join(", "))
         }
         [] => return None,
+    })
+}
+
+/// "Pick a number", "give me a random number", "a number between one and six"; not "pick up the phone, a number rang".
+fn asks_number(words: &Words) -> bool {
+    let noun = words.phrase(&[
+        "a number",
+        "random number",
+        "one number",
+        "any number",
+        "number between",
+        "number from",
+    ]);
+    let range = words.any(&["random", "between", "from"]);
+    noun && (words.asks(&[
+        "pick a",
+        "pick one",
+        "pick any",
+        "pick me a",
+        "choose a",
+        "choose one",
+        "choose any",
+    ]) || (range
+        && words.asks(&[
+            "give", "say", "generate", "draw", "a number", "random", "a random", "number",
+        ])))
+}
+
+/// "Roll a die", "throw two dice", or no more than "two dice, please".
+fn asks_throw(words: &Words) -> bool {
+    words.asks(&["roll", "throw", "toss", "cast"])
+        || words.requests().any(|request| {
+            request.len() <= 4
+                && request
+                    .first()
+                    .is_some_and(|first| first == "dice" || die(first).is_some() || number(request).is_some())
+        })
+}
+
+/// Whether dice are spoken of. "Die" is also what people do, so it must stand where a thing stands.
+fn has_dice(words: &[String]) -> bool {
+    words.iter().enumerate().any(|(at, word)| match word.as_str() {
+        "dice" => true,
+        "die" => at.checked_sub(1).is_some_and(|before| {
+            matches!(
+                words[before].as_str(),
+                "a" | "the" | "one" | "another" | "sided" | "your" | "my" | "fair"
+            )
+        }),
+        _ => false,
     })
 }
 

@@ -1,11 +1,15 @@
 //! The responder that is always there: offline, small, and honest about it.
 //!
-//! What was said is read as words ([`words`]); the first skill that knows what to do with them answers. Nothing is
-//! repeated back: what no skill matches gets a short answer that says what Goobster can do instead.
+//! What was said is read as words ([`words`]); the first skill that knows what to do with them answers. A skill answers
+//! what is asked of it, not what only mentions its words ("I don't want to die" throws no dice): a request must begin
+//! like one, and a question must be about nothing else. Nothing is repeated back: what no skill matches gets a short answer that says what Goobster can do instead.
 
 mod answers;
 mod clock;
 mod dice;
+#[cfg(test)]
+mod everyday;
+mod quota;
 mod recap;
 #[cfg(test)]
 mod tests;
@@ -63,17 +67,45 @@ impl BuiltIn {
     /// The answer to a turn: pure, for tests and for callers that need no stream.
     pub fn answer(&self, request: &RespondRequest) -> Answer {
         let words = Words::of(&request.turn.text);
-        if let Some(foreign) = answers::foreign(request.language, &words) {
-            return Answer::say(foreign);
-        }
-        timer::answer(&words)
-            .or_else(|| answers::limits(&words, request).map(Answer::say))
-            .or_else(|| recap::answer(&words, request).map(Answer::say))
-            .or_else(|| dice::answer(&words, request.seed).map(Answer::say))
-            .or_else(|| clock::answer(&words, request.turn.at, &self.zone).map(Answer::say))
-            .or_else(|| answers::courtesy(&words, request).map(Answer::say))
-            .unwrap_or_else(|| Answer::say(answers::unknown(request.seed)))
+        let (skill, answer) = self.choose(&words, request);
+        tracing::debug!(?skill, "the built-in responder answers");
+        answer
     }
+
+    /// The first skill that knows what to do with the words, and its answer.
+    fn choose(&self, words: &Words, request: &RespondRequest) -> (Skill, Answer) {
+        if let Some(foreign) = answers::foreign(request.language, words) {
+            return (Skill::Foreign, Answer::say(foreign));
+        }
+        if let Some(answer) = timer::answer(words) {
+            return (Skill::Timer, answer);
+        }
+        let said = |skill: Skill, text: Option<String>| text.map(|text| (skill, Answer::say(text)));
+        said(Skill::Limits, quota::answer(words, request))
+            .or_else(|| said(Skill::Repeat, recap::repeat(words, request)))
+            .or_else(|| said(Skill::Recap, recap::recap(words, request)))
+            .or_else(|| said(Skill::Dice, dice::answer(words, request.seed)))
+            .or_else(|| said(Skill::Clock, clock::answer(words, request.turn.at, &self.zone)))
+            .or_else(|| said(Skill::Help, answers::help(words)))
+            .or_else(|| said(Skill::Courtesy, answers::courtesy(words, request)))
+            .unwrap_or_else(|| (Skill::None, Answer::say(answers::unknown(request.seed))))
+    }
+}
+
+/// What a turn is taken for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Skill {
+    Foreign,
+    Timer,
+    Limits,
+    Repeat,
+    Recap,
+    /// Dice, coins and numbers.
+    Dice,
+    Clock,
+    Help,
+    Courtesy,
+    None,
 }
 
 impl Responder for BuiltIn {

@@ -9,52 +9,96 @@ const TOLD: usize = 4;
 /// Characters of each at most.
 const CHARS: usize = 120;
 
-pub(super) fn answer(words: &Words, request: &RespondRequest) -> Option<String> {
-    let repeat = words.phrase(&[
-        "say that again",
-        "say it again",
-        "repeat that",
-        "repeat it",
-        "repeat please",
-        "please repeat",
-        "come again",
-        "once more",
-        "what did you say",
-        "what did you just say",
-        "can you repeat",
-        "could you repeat",
-    ]) || words.list() == ["repeat"]
-        || words.list() == ["again"];
-    if repeat {
+/// "Say that again": what was answered last.
+pub(super) fn repeat(words: &Words, request: &RespondRequest) -> Option<String> {
+    const TAIL: [&str; 26] = [
+        "that", "it", "this", "yourself", "the", "your", "last", "answer", "reply", "sentence", "one",
+        "what", "you", "said", "for", "me", "us", "once", "more", "time", "slowly", "louder", "a", "part",
+        "thing", "bit",
+    ];
+    let asked = words.asks_only(&["repeat", "say that again", "say it again", "say again"], &TAIL)
+        || words.asks_only(
+            &["what did you say", "what did you just say", "what was that again"],
+            &[],
+        )
+        || words.asks_only(&["again", "once more", "one more time", "come again"], &[]);
+    asked.then(|| {
         let last = request
             .history
             .iter()
             .rev()
             .find_map(|exchange| exchange.reply.as_deref());
-        return Some(last.map_or_else(|| "I have not said anything yet.".to_owned(), str::to_owned));
-    }
-    let recap = words.any(&["recap", "summary", "summarize", "summarise"])
-        || words.phrase(&[
-            "what was said",
-            "what have we said",
-            "what did we talk about",
-            "what did we say",
-            "what have we talked about",
-            "what did i say",
-            "what did i miss",
-            "said so far",
-            "talked about so far",
-            "what did everyone say",
-        ])
-        || (words.all(&["what", "did"]) && words.list().last().is_some_and(|word| word == "say"));
-    if !recap {
-        return None;
-    }
+        last.map_or_else(|| "I have not said anything yet.".to_owned(), str::to_owned)
+    })
+}
+
+/// "What did we talk about?", "What did Bob say?": the last turns.
+pub(super) fn recap(words: &Words, request: &RespondRequest) -> Option<String> {
+    const TAIL: [&str; 33] = [
+        "of",
+        "this",
+        "the",
+        "our",
+        "what",
+        "was",
+        "were",
+        "we",
+        "i",
+        "you",
+        "said",
+        "say",
+        "have",
+        "talked",
+        "about",
+        "conversation",
+        "discussion",
+        "meeting",
+        "talk",
+        "call",
+        "chat",
+        "session",
+        "everything",
+        "everyone",
+        "so",
+        "far",
+        "until",
+        "today",
+        "while",
+        "away",
+        "gone",
+        "for",
+        "me",
+    ];
     let mut speakers: Vec<&str> = Vec::new();
     for exchange in &request.history {
         if !speakers.contains(&exchange.said.speaker.as_str()) {
             speakers.push(&exchange.said.speaker);
         }
+    }
+    let told_apart = ["i", "we", "everyone", "everybody", "people", "they"].map(str::to_owned);
+    let names = speakers.iter().map(|name| Words::of(name).list().join(" "));
+    let one_speaker = names
+        .chain(told_apart)
+        .any(|name| words.asks_only(&[format!("what did {name} say").as_str()], &TAIL));
+    let everything = [
+        "recap",
+        "a recap",
+        "summary",
+        "a summary",
+        "give a summary",
+        "the summary",
+        "summarize",
+        "summarise",
+        "sum up",
+        "what was said",
+        "what have we said",
+        "what did we talk about",
+        "what have we talked about",
+        "what were we talking about",
+        "what did i miss",
+    ];
+    if !(one_speaker || words.asks_only(&everything, &TAIL)) {
+        return None;
     }
     // "What did Bob say?" asks for one speaker.
     let asked: Vec<&str> = speakers

@@ -15,7 +15,7 @@ use super::BuiltIn;
 /// Sunday 22 November 2026, 21:05 UTC.
 const NOW: UtcMillis = UtcMillis::new(1_795_381_500_000);
 
-fn request(text: &str) -> RespondRequest {
+pub(super) fn request(text: &str) -> RespondRequest {
     let said = |speaker: &str, text: &str| Utterance {
         speaker: speaker.into(),
         text: text.into(),
@@ -41,7 +41,7 @@ fn request(text: &str) -> RespondRequest {
     }
 }
 
-fn brain() -> BuiltIn {
+pub(super) fn brain() -> BuiltIn {
     BuiltIn::in_zone(TimeZone::fixed(Offset::UTC))
 }
 

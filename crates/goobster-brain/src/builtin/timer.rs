@@ -3,23 +3,24 @@
 use std::time::Duration;
 
 use super::Answer;
-use super::words::{Words, number};
+use super::words::{Words, any, begins, number};
 
 /// The longest timer: it lives in memory only, so more would be a promise that a restart breaks.
 const LONGEST: Duration = Duration::from_hours(24);
 
+const NOUNS: [&str; 4] = ["timer", "alarm", "countdown", "reminder"];
+
 pub(super) fn answer(words: &Words) -> Option<Answer> {
-    let asked =
-        words.any(&["timer", "alarm", "countdown", "remind", "reminder"]) || words.phrase(&["wake me"]);
-    if !asked {
-        return None;
+    let found = duration(words.list());
+    if !is_set(words, found.is_some()) {
+        let cancelled = words.asks(&[
+            "cancel", "delete", "remove", "stop", "clear", "end", "abort", "turn off",
+        ]) && words.any(&NOUNS);
+        return cancelled.then(|| {
+            Answer::say("I cannot take a timer back once it runs. It will ring once and then be quiet.")
+        });
     }
-    if words.any(&["cancel", "delete", "remove", "stop"]) {
-        return Some(Answer::say(
-            "I cannot take a timer back once it runs. It will ring once and then be quiet.",
-        ));
-    }
-    let Some((span, end)) = duration(words.list()) else {
+    let Some((span, end)) = found else {
         return Some(Answer::say(
             "For how long? Say, for example: set a timer for five minutes.",
         ));
@@ -43,8 +44,54 @@ pub(super) fn answer(words: &Words) -> Option<Answer> {
     })
 }
 
-/// The time span in the words, and where it ends: the sum of "an hour and twenty minutes".
+/// Whether a timer is asked for, not spoken of: "remind me to stop the oven in ten minutes" is, "stop the timer" and
+/// "that reminder came late" are not.
+fn is_set(words: &Words, has_duration: bool) -> bool {
+    const MAKE: [&str; 9] = [
+        "set", "start", "make", "create", "begin", "put", "add", "run", "give",
+    ];
+    const ONE: [&str; 3] = ["a timer", "an alarm", "a reminder"];
+    words.requests().any(|request| {
+        (begins(request, &MAKE) && any(request, &NOUNS) && (has_duration || !any(request, &["off", "is", "was"])))
+            || (begins(request, &["remind me", "remind us"])
+                && (has_duration
+                    || begins(
+                        &request[2..],
+                        &["to", "about", "that", "in", "at", "on", "after", "tomorrow", "tonight", "later"],
+                    )))
+            || (begins(request, &["wake me", "wake us", "set me a", "ring me in"])
+                && (has_duration || any(request, &["up"])))
+            || (begins(request, &NOUNS) && (has_duration || request.len() == 1) && !any(request, &["is", "was"]))
+            || (begins(request, &ONE) && has_duration && !any(request, &["is", "was"]))
+            // "A five minute timer, please": little else is said.
+            || (has_duration && number(request).is_some() && any(request, &NOUNS) && request.len() <= 7)
+    })
+}
+
+/// The time span that is meant, and where it ends: the one after "in", "for" or "after" rather than one that belongs to
+/// what is to be done ("remind me to take a day off in ten minutes").
 fn duration(words: &[String]) -> Option<(Duration, usize)> {
+    let marked = |at: &usize| matches!(words[*at].as_str(), "in" | "for" | "after");
+    (0..words.len())
+        .filter(marked)
+        .find_map(|at| {
+            let more = words
+                .get(at + 1)
+                .is_some_and(|word| matches!(word.as_str(), "about" | "another"));
+            let begin = at + 1 + usize::from(more);
+            let (span, end) = first_duration(&words[begin..])?;
+            begins_duration(&words[begin..]).then_some((span, begin + end))
+        })
+        .or_else(|| first_duration(words))
+}
+
+/// Whether the words begin with a time span.
+fn begins_duration(words: &[String]) -> bool {
+    number(words).is_some_and(|(_, used)| words.get(used).is_some_and(|unit| unit_seconds(unit).is_some()))
+}
+
+/// The first time span in the words, and where it ends: the sum of "an hour and twenty minutes".
+fn first_duration(words: &[String]) -> Option<(Duration, usize)> {
     let mut seconds = 0.0_f64;
     let mut end = None;
     let mut at = 0;

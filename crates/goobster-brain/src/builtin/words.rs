@@ -2,18 +2,120 @@
 //! spoken or spelt.
 
 /// A turn's words.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Words(Vec<String>);
+#[derive(Debug, Clone)]
+pub(super) struct Words {
+    list: Vec<String>,
+    /// What stands before each word.
+    breaks: Vec<Break>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Break {
+    None,
+    /// A comma or the like: something new may begin, or it goes on.
+    Clause,
+    Sentence,
+}
 
 /// Words of one turn at most; longer talk is no command.
 const LONGEST: usize = 200;
 
+/// What people say before what they want. Without these, "roll a die" is an order; after anything else ("people roll
+/// dice", "I would never roll a die") it is talk.
+const LEADS: [&str; 67] = [
+    "please",
+    "kindly",
+    "just",
+    "now",
+    "then",
+    "so",
+    "and",
+    "okay",
+    "ok",
+    "hey",
+    "hi",
+    "hello",
+    "um",
+    "uh",
+    "oh",
+    "well",
+    "also",
+    "but",
+    "yes",
+    "yeah",
+    "yep",
+    "sure",
+    "alright",
+    "all right",
+    "right",
+    "great",
+    "good",
+    "sorry",
+    "actually",
+    "maybe",
+    "quickly",
+    "first",
+    "no",
+    "can you",
+    "could you",
+    "would you",
+    "will you",
+    "can we",
+    "could we",
+    "can i",
+    "could i",
+    "may i",
+    "i want",
+    "i want to",
+    "i want you to",
+    "i need",
+    "i need to",
+    "i need you to",
+    "i would like",
+    "i would like to",
+    "i would like you to",
+    "id like",
+    "id like to",
+    "id like you to",
+    "let us",
+    "lets",
+    "let is",
+    "go ahead and",
+    "give me",
+    "give us",
+    "tell me",
+    "tell us",
+    "do you know",
+    "can you tell me",
+    "could you tell me",
+    "i want to know",
+    "i would like to know",
+];
+
+/// What may stand around any command without changing it.
+const FILLERS: [&str; 8] = [
+    "please", "now", "then", "again", "thanks", "okay", "just", "right",
+];
+
 impl Words {
     pub(super) fn of(text: &str) -> Self {
         let text = text.to_lowercase().replace(['\u{2019}', '\u{2018}'], "'");
-        let mut words = Vec::new();
-        for raw in text.split(|c: char| !(c.is_alphanumeric() || matches!(c, '\'' | '.' | ':'))) {
-            let word = raw.trim_matches(|c: char| !c.is_alphanumeric());
+        let mut words = Self {
+            list: Vec::new(),
+            breaks: Vec::new(),
+        };
+        let mut pause = Break::Sentence;
+        let is_mark = |c: char| {
+            matches!(
+                c,
+                ',' | ';' | '!' | '?' | '\u{2026}' | '\u{2014}' | '\u{2013}' | '\n'
+            )
+        };
+        let parts = text.split_inclusive(|c: char| !(c.is_alphanumeric() || matches!(c, '\'' | '.' | ':')));
+        for raw in parts {
+            let mark = raw.chars().next_back().filter(|c| is_mark(*c));
+            let end = raw.trim_end_matches(|c: char| !(c.is_alphanumeric() || matches!(c, '.' | ':')));
+            let word = end.trim_matches(|c: char| !c.is_alphanumeric());
             let (stem, ending) = match word.split_once('\'') {
                 Some((stem, "s")) => (stem, Some("is")),
                 Some((stem, "re")) => (stem, Some("are")),
@@ -28,40 +130,105 @@ impl Words {
             } else {
                 stem.replace('.', "")
             };
-            words.extend(
-                [Some(stem), ending.map(str::to_owned)]
-                    .into_iter()
-                    .flatten()
-                    .filter(|w| !w.is_empty()),
-            );
-            if words.len() >= LONGEST {
+            for part in [Some(stem), ending.map(str::to_owned)].into_iter().flatten() {
+                if !part.is_empty() {
+                    words.list.push(part);
+                    words.breaks.push(std::mem::replace(&mut pause, Break::None));
+                }
+            }
+            match mark {
+                Some('!' | '?' | '\u{2026}' | '\n') => pause = Break::Sentence,
+                _ if end.ends_with('.') => pause = Break::Sentence,
+                Some(_) if pause == Break::None => pause = Break::Clause,
+                None if end.ends_with(':') && pause == Break::None => pause = Break::Clause,
+                _ => {}
+            }
+            if words.list.len() >= LONGEST {
                 break;
             }
         }
-        Self(words)
+        words
     }
 
     pub(super) fn list(&self) -> &[String] {
-        &self.0
+        &self.list
     }
 
     /// Whether any of these words is there.
     pub(super) fn any(&self, wanted: &[&str]) -> bool {
-        self.0.iter().any(|word| wanted.contains(&word.as_str()))
-    }
-
-    /// Whether all of them are there.
-    pub(super) fn all(&self, wanted: &[&str]) -> bool {
-        wanted.iter().all(|word| self.any(&[word]))
+        any(&self.list, wanted)
     }
 
     /// Whether these words follow each other somewhere; alternatives are whole phrases.
     pub(super) fn phrase(&self, wanted: &[&str]) -> bool {
-        let joined = format!(" {} ", self.0.join(" "));
+        let joined = format!(" {} ", self.list.join(" "));
         wanted
             .iter()
             .any(|phrase| joined.contains(&format!(" {phrase} ")))
     }
+
+    /// What may be meant for Goobster: the words from where a clause begins to the end of its sentence, as they are
+    /// and without each of the courtesies before the matter.
+    pub(super) fn requests(&self) -> impl Iterator<Item = &[String]> {
+        let begins = (0..self.list.len()).filter(|at| self.breaks[*at] != Break::None);
+        begins.flat_map(|begin| {
+            let end = (begin + 1..self.list.len())
+                .find(|at| self.breaks[*at] == Break::Sentence)
+                .unwrap_or(self.list.len());
+            std::iter::successors(Some(&self.list[begin..end]), |rest| {
+                let after = LEADS
+                    .iter()
+                    .filter_map(|lead| after(rest, lead))
+                    .min_by_key(|r| r.len());
+                after.filter(|after| !after.is_empty())
+            })
+        })
+    }
+
+    /// Whether a request begins with one of these phrases.
+    pub(super) fn asks(&self, phrases: &[&str]) -> bool {
+        self.requests().any(|request| begins(request, phrases))
+    }
+
+    /// Whether a request is one of these phrases, followed by words of this vocabulary alone.
+    pub(super) fn asks_only(&self, phrases: &[&str], vocabulary: &[&str]) -> bool {
+        self.requests().any(|request| {
+            phrases
+                .iter()
+                .filter_map(|phrase| after(request, phrase))
+                .any(|rest| only(rest, vocabulary))
+        })
+    }
+}
+
+/// Whether any of these words is among `words`.
+pub(super) fn any(words: &[String], wanted: &[&str]) -> bool {
+    words.iter().any(|word| wanted.contains(&word.as_str()))
+}
+
+/// Whether `words` are of this vocabulary alone, courtesies aside.
+pub(super) fn only(words: &[String], vocabulary: &[&str]) -> bool {
+    words
+        .iter()
+        .all(|word| vocabulary.contains(&word.as_str()) || FILLERS.contains(&word.as_str()))
+}
+
+/// Whether `words` begin with one of these phrases.
+pub(super) fn begins(words: &[String], phrases: &[&str]) -> bool {
+    phrases.iter().any(|phrase| after(words, phrase).is_some())
+}
+
+/// What follows a phrase that `words` begin with.
+fn after<'a>(words: &'a [String], phrase: &str) -> Option<&'a [String]> {
+    let mut rest = words;
+    for part in phrase.split(' ') {
+        let (first, others) = rest.split_first()?;
+        if first != part {
+            return None;
+        }
+        rest = others;
+    }
+    Some(rest)
 }
 
 /// The number that begins at `words[0]`, and how many words it takes: "5", "1.5", "five", "twenty five",
@@ -153,14 +320,34 @@ mod tests {
     #[test]
     fn spelling_and_punctuation_do_not_matter() {
         assert_eq!(
-            Words::of("What's the time, please?"),
-            Words::of("what is the TIME please")
+            Words::of("What's the time, please?").list(),
+            Words::of("what is the TIME please").list()
         );
         assert_eq!(
             Words::of("At 5 p.m. it\u{2019}s 1.5").list(),
             ["at", "5", "pm", "it", "is", "1.5"]
         );
         assert!(Words::of(" ?! \u{1F600}").list().is_empty());
+    }
+
+    #[test]
+    fn a_request_begins_where_a_clause_does_whatever_the_courtesy() {
+        for text in [
+            "Roll it",
+            "Okay, could you please roll it?",
+            "I see. Roll it!",
+            "Gubster, roll it",
+            "I'd like to roll it",
+            "Let's roll it",
+        ] {
+            assert!(Words::of(text).asks(&["roll"]), "{text}");
+        }
+        for text in ["They roll it", "I did not roll it", "How do you roll it?", ""] {
+            assert!(!Words::of(text).asks(&["roll"]), "{text}");
+        }
+        let words = Words::of("I see. Roll it, now. Or not.");
+        assert!(words.requests().any(|request| request == ["roll", "it", "now"]));
+        assert!(words.asks_only(&["roll"], &["it"]) && !words.asks_only(&["roll"], &[]));
     }
 
     #[test]

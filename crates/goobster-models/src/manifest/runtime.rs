@@ -65,7 +65,7 @@ pub const ONNX_RUNTIME: Artefact = Artefact {
         os: "linux",
         arch: "x86_64",
         name: "Linux on x86-64",
-        hint: "Install ONNX Runtime 1.32 and name its library in ORT_DYLIB_PATH, or use the small profile",
+        hint: "Without it espeak-ng speaks in place of the neural voice; for that, install ONNX Runtime 1.32 and put the full path of its library into the environment variable ORT_DYLIB_PATH",
     }),
     routes: &[Route {
         packages: &[Package {
@@ -97,7 +97,7 @@ pub const ESPEAK: Artefact = Artefact {
         os: "linux",
         arch: "x86_64",
         name: "Linux on x86-64",
-        hint: "Install espeak-ng with the system's package manager: a system-wide libespeak-ng is used when this one is absent",
+        hint: "Install espeak-ng with the system's package manager: its library, or the program on PATH, is used instead",
     }),
     routes: &[Route {
         packages: &[Package {

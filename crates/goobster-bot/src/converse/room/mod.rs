@@ -7,6 +7,8 @@
 
 mod answering;
 mod hearing;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -40,8 +42,12 @@ const BREATH: u64 = 30;
 /// Frames of rest after which a conversation is over.
 const SETTLED: u64 = 25;
 
-/// How long a conversation may go on after the last recording ended: a slow chat server, a long reply.
-const LONGEST_TAIL: Duration = Duration::from_mins(5);
+/// How long a conversation may go on after the last recording ended: a slow chat server, a long reply, a timer of five
+/// minutes that has to ring.
+const LONGEST_TAIL: Duration = Duration::from_mins(6);
+
+/// What is kept of the tail to say what a timer says.
+const ANNOUNCEMENT: Duration = Duration::from_secs(20);
 
 /// Messages from tasks that may wait; senders wait beyond that.
 const INBOX: usize = 256;
@@ -200,14 +206,23 @@ pub async fn hold(
             }
         }
         let over = room.seats.iter().all(|seat| seat.over);
-        settled = if over && room.is_at_rest() { settled + 1 } else { 0 };
         tail = if over { tail + 1 } else { 0 };
+        let wait = rings_in_time(room.timer(), room.now(), FRAME_TIME * tail);
+        settled = if over && room.is_at_rest() && !wait {
+            settled + 1
+        } else {
+            0
+        };
         if settled >= SETTLED || FRAME_TIME * tail > LONGEST_TAIL {
             break;
         }
     }
     for turn in room.book.unclosed() {
         room.close_turn(turn, None)?;
+    }
+    if room.timer().is_some() {
+        room.witness
+            .trouble("the conversation ended before a timer rang: it would have been too long a wait")?;
     }
     let (audio, wall) = (
         FRAME_TIME * u32::try_from(room.frame).unwrap_or(u32::MAX),
@@ -220,6 +235,12 @@ pub async fn hold(
         troubles: room.troubles,
         failure,
     })
+}
+
+/// Whether a timer is worth waiting for when the recordings ended `tail` ago: it rings, and can be heard, within the
+/// longest tail. One that cannot is not waited for at all.
+fn rings_in_time(timer: Option<Moment>, now: Moment, tail: Duration) -> bool {
+    timer.is_some_and(|at| tail + at.since(now) + ANNOUNCEMENT <= LONGEST_TAIL)
 }
 
 impl<'w> Room<'w> {
@@ -294,6 +315,13 @@ impl<'w> Room<'w> {
             && self.mouth.is_silent()
             && self.conversation.phase() == Phase::Listening
             && self.seats.iter().all(|seat| seat.ear.is_quiet())
+    }
+
+    /// When the next timer rings. A conversation that only listens has no other deadline.
+    fn timer(&self) -> Option<Moment> {
+        self.conversation
+            .deadline()
+            .filter(|_| self.conversation.phase() == Phase::Listening)
     }
 
     async fn next_frame(&mut self) -> Result<(), Failure> {

@@ -1,4 +1,4 @@
-//! ONNX Runtime, loaded once a process from the library that set-up fetched.
+//! ONNX Runtime, loaded once a process from the library that set-up fetched or the user named.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -41,7 +41,8 @@ pub(super) fn check(path: &Path) -> Result<(), SynthesiseError> {
         return Ok(());
     }
     Err(voice_error(format!(
-        "ONNX Runtime is not at {} (an absolute path is needed): run `cargo xtask setup`",
+        "ONNX Runtime is not at {} (an absolute path is needed): run `cargo xtask setup`, or correct the \
+         environment variable ORT_DYLIB_PATH if it is set",
         path.display()
     )))
 }
