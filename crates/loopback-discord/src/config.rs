@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::voice::Mode;
 use crate::world::event::intent;
 
 /// How the stand-in behaves from the start.
@@ -24,6 +25,14 @@ pub struct Config {
     pub session_starts: u32,
     /// How often the gateway wants a heartbeat; one that is half as late again ends the connection.
     pub heartbeat: Duration,
+    /// The same of the voice gateway.
+    pub voice_heartbeat: Duration,
+    /// Whether a bot that does not speak DAVE is refused with close code 4017.
+    pub dave_required: bool,
+    /// The only mode of encryption that is offered; none to offer all.
+    pub voice_mode: Option<Mode>,
+    /// How many voice servers there are to move between.
+    pub voice_servers: usize,
     /// How long a gateway session, and with it the bot's place in voice channels, outlives its connection.
     pub session_lasts: Duration,
     /// Messages that may be created, and edited, in a channel in a time; none for no limit.
@@ -42,6 +51,10 @@ impl Default for Config {
             session_starts: 1_000,
             // Discord's own figure.
             heartbeat: Duration::from_millis(41_250),
+            voice_heartbeat: Duration::from_millis(13_750),
+            dave_required: true,
+            voice_mode: None,
+            voice_servers: 2,
             session_lasts: Duration::from_mins(1),
             // What Discord has long granted; it documents no figure.
             message_rate: Some((5, Duration::from_secs(5))),

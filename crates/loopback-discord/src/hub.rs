@@ -12,7 +12,8 @@ use crate::gateway::Sessions;
 use crate::recorded::Recorded;
 use crate::rest::Buckets;
 use crate::tls::Tls;
-use crate::world::{UserId, World};
+use crate::voice::Voice;
+use crate::world::{GuildId, UserId, World};
 use crate::{Config, StartError};
 
 /// Where the parts listen.
@@ -30,6 +31,7 @@ pub(crate) struct Hub {
     pub(crate) faults: RestFaults,
     pub(crate) buckets: Buckets,
     pub(crate) sessions: Sessions,
+    pub(crate) voice: Voice,
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
     token: String,
@@ -47,6 +49,7 @@ impl Hub {
             faults: RestFaults::default(),
             buckets: Buckets::new(config.message_rate),
             sessions: Sessions::new(&config),
+            voice: Voice::default(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
             world: Mutex::new(world),
@@ -63,8 +66,18 @@ impl Hub {
         let events = world.take_events();
         if !events.is_empty() {
             self.sessions.dispatch(&events, world.bot());
+            let more = self.voice.follow(&mut world, &events);
+            self.sessions.dispatch(&more, world.bot());
         }
         result
+    }
+
+    /// Lets another voice server take over a guild.
+    pub(crate) fn move_voice_server(&self, guild: GuildId) -> bool {
+        let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
+        let update = self.voice.move_server(&mut world, guild);
+        self.sessions.dispatch(update.as_slice(), world.bot());
+        update.is_some()
     }
 
     pub(crate) fn token(&self) -> &str {

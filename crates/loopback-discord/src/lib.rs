@@ -1,4 +1,4 @@
-//! A stand-in for Discord on this machine: what an unmodified bot needs of REST and gateway.
+//! A stand-in for Discord on this machine: what an unmodified bot needs of REST, gateway and voice.
 //!
 //! Nobody can test a bot against the live service, so this crate plays it. The bot is pointed at it by environment variables
 //! alone ([`Loopback::bot_env`]): `HTTPS_PROXY` makes its REST client ask the [proxy] for `discord.com`, `SSL_CERT_FILE`
@@ -8,8 +8,9 @@
 //!
 //! - [`world`]: users, guilds, channels, messages, commands, interactions, voice states; pure.
 //! - `rest`, `gateway`: how a bot sees the world and changes it.
+//! - `voice`: the voice gateway and packets, and members who speak.
 //! - [`Recorded`]: what the bot was seen to do, for tests to wait for.
-//! - [`RestFault`], [`GatewayFault`]: what a test can break.
+//! - [`RestFault`], [`GatewayFault`], [`VoiceFault`]: what a test can break.
 
 mod config;
 mod faults;
@@ -19,6 +20,7 @@ mod proxy;
 mod recorded;
 mod rest;
 mod tls;
+mod voice;
 pub mod world;
 
 use std::path::PathBuf;
@@ -31,9 +33,10 @@ pub use config::Config;
 pub use faults::{RestFault, RestFaults};
 pub use gateway::GatewayFault;
 pub use recorded::{Closer, Entry, NotSeen, Recorded, Seen};
+pub use voice::{BotFrame, Impairment, Mode, Speech, SpeechError, VoiceFault};
 
 use hub::{Hub, Ports};
-use world::World;
+use world::{GuildId, UserId, World};
 
 /// After being told to stop, connections get this long.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
@@ -69,6 +72,9 @@ impl Loopback {
             gateway: gateway.local_addr()?.port(),
         };
         hub.ports.get_or_init(|| ports);
+        for _ in 0..hub.config.voice_servers.max(1) {
+            voice::start(&hub).await?;
+        }
         hub.tasks.spawn(proxy::serve(Arc::clone(&hub), proxy));
         hub.tasks.spawn(gateway::listen(Arc::clone(&hub), gateway));
         Ok(Self { hub })
@@ -127,6 +133,31 @@ impl Loopback {
     /// How many gateway sessions are connected.
     pub fn sessions_connected(&self) -> usize {
         self.hub.sessions.connected()
+    }
+
+    /// Lets a member who is in the bot's voice channel say `frames`: 20 ms of Opus each, at the pace of speech.
+    pub fn speak(&self, guild: GuildId, user: UserId, frames: Vec<Vec<u8>>) -> Result<Speech, SpeechError> {
+        voice::speak(&self.hub, guild, user, frames)
+    }
+
+    /// What the bot was heard to say in a guild since the start: Opus with the times at which it came.
+    pub fn bot_frames(&self, guild: GuildId) -> Vec<BotFrame> {
+        self.hub.voice.frames(guild)
+    }
+
+    /// Breaks the bot's voice connection in a guild; says whether there was one.
+    pub fn voice_fault(&self, guild: GuildId, fault: VoiceFault) -> bool {
+        self.hub.voice.fault(guild, fault)
+    }
+
+    /// Moves a guild to another voice server, as when its region changes; says whether the bot was in voice there.
+    pub fn move_voice_server(&self, guild: GuildId) -> bool {
+        self.hub.move_voice_server(guild)
+    }
+
+    /// Whether the bot can hear and be heard in a guild.
+    pub fn voice_connected(&self, guild: GuildId) -> bool {
+        self.hub.voice.connected(guild)
     }
 
     /// Ends it, waiting a moment for connections to close; says whether all did.

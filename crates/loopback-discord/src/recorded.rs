@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use crate::voice::Mode;
 use crate::world::{ChannelId, GuildId, InteractionId, MessageId};
 
 /// Entries kept. A test that needs more than this should look at the world instead.
@@ -109,6 +110,44 @@ pub enum Seen {
         interaction: InteractionId,
         /// After this many milliseconds.
         after_ms: u64,
+    },
+    /// The bot came to a voice server.
+    VoiceIdentified {
+        /// The guild.
+        guild: GuildId,
+    },
+    /// Keys were agreed on: the bot can hear and speak.
+    VoiceDescribed {
+        /// The guild.
+        guild: GuildId,
+        /// How packets are encrypted.
+        mode: Mode,
+    },
+    /// A voice connection went on.
+    VoiceResumed {
+        /// The guild.
+        guild: GuildId,
+    },
+    /// A voice connection ended.
+    VoiceClosed {
+        /// The guild, if it got so far.
+        guild: Option<GuildId>,
+        /// The close code, whoever sent it.
+        code: Option<u16>,
+        /// Who ended it.
+        by: Closer,
+    },
+    /// The bot said that it speaks, or that it stopped.
+    VoiceSpeaking {
+        /// The guild.
+        guild: GuildId,
+        /// Which.
+        speaking: bool,
+    },
+    /// The first packet of the bot after a break.
+    BotSpeaks {
+        /// The guild.
+        guild: GuildId,
     },
     /// The commands of a scope were replaced or one was registered.
     CommandsRegistered {

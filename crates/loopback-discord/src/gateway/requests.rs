@@ -19,7 +19,7 @@ impl Connection {
         let Some((guild, session)) = self.asked_guild(data) else {
             return Next::Nothing;
         };
-        let channel = data["channel_id"].as_str().and_then(|c| c.parse().ok());
+        let channel = id(&data["channel_id"]);
         let flag = |name: &str| data[name].as_bool().unwrap_or(false);
         let flags = (flag("self_mute"), flag("self_deaf"));
         self.hub.seen.note(Seen::VoiceAsked { guild, channel });

@@ -13,7 +13,9 @@ use serenity::all::{
 use serenity::async_trait;
 use tokio::sync::mpsc;
 
-fn report(what: &str, data: &Value) {
+use crate::ear;
+
+pub(crate) fn report(what: &str, data: &Value) {
     println!("BOT {}", json!([what, data]));
 }
 
@@ -141,17 +143,24 @@ async fn the_bot() {
         Ok(bits) => GatewayIntents::from_bits_retain(bits.parse().unwrap()),
         Err(_) => GatewayIntents::non_privileged() | GatewayIntents::MESSAGE_CONTENT,
     };
-    let mut client = Client::builder(&token, intents)
-        .event_handler(Handler)
+    let songbird = ear::songbird();
+    let builder = Client::builder(&token, intents).event_handler(Handler);
+    let mut client = songbird::serenity::register_with(builder, Arc::clone(&songbird))
         .await
         .unwrap();
     let shards = Arc::clone(&client.shard_manager);
     tokio::spawn(async move {
         let mut orders = orders();
+        let ear = ear::Ear::default();
         while let Some(order) = orders.recv().await {
             let words: Vec<&str> = order.split_whitespace().collect();
-            if words.as_slice() == ["quit"] {
-                shards.shutdown_all().await;
+            match words.as_slice() {
+                ["quit"] => shards.shutdown_all().await,
+                ["join", guild, channel] => ear::join(&songbird, &ear, guild, channel).await,
+                ["leave", guild] => ear::leave(&songbird, guild).await,
+                ["play", guild, hertz, seconds] => ear::play(&songbird, guild, hertz, seconds).await,
+                ["heard"] => report("heard", &ear.heard()),
+                other => panic!("{other:?}"),
             }
         }
     });

@@ -8,6 +8,9 @@
 )]
 
 mod bot;
+mod ear;
 mod gateway;
 mod rest;
+mod sound;
 mod support;
+mod voice;
