@@ -33,7 +33,7 @@ pub use config::Config;
 pub use faults::{RestFault, RestFaults};
 pub use gateway::GatewayFault;
 pub use recorded::{Closer, Entry, NotSeen, Recorded, Seen};
-pub use voice::{BotFrame, Impairment, Mode, Speech, SpeechError, VoiceFault};
+pub use voice::{BotFrame, Impairment, Mode, Speech, SpeechError, VoiceFault, Winner};
 
 use hub::{Hub, Ports};
 use world::{GuildId, UserId, World};
