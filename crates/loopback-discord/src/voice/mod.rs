@@ -255,13 +255,13 @@ impl Voice {
         true
     }
 
-    /// What the bot was heard to say in a guild.
-    pub(crate) fn frames(&self, guild: GuildId) -> Vec<BotFrame> {
+    /// What the bot was heard to say in a guild, without the first `skip` frames.
+    pub(crate) fn frames(&self, guild: GuildId, skip: usize) -> Vec<BotFrame> {
         let mut state = self.state();
         let late = state.rooms.get_mut(&guild).map(Room::release).unwrap_or_default();
         let frames = state.frames.entry(guild).or_default();
         frames.extend(late);
-        frames.clone()
+        frames.get(skip..).unwrap_or_default().to_vec()
     }
 
     /// Whether the bot's voice connection in a guild is up, packets and keys and all.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use loopback_discord::world::UserId;
 use loopback_discord::world::channel::ChannelKind;
-use loopback_discord::{Config, Impairment, Mode, Seen, VoiceFault};
+use loopback_discord::{Closer, Config, Impairment, Mode, Seen, VoiceFault};
 use serde_json::Value;
 
 use crate::sound::{pitch, tone};
@@ -124,9 +124,10 @@ async fn round_trip(mode: Mode) {
             .all(|w| w[1].sequence == w[0].sequence.wrapping_add(1)),
         "none is lost on this machine"
     );
+    // songbird catches up when a busy machine has held it up.
     let took = frames[49].at.saturating_sub(frames[0].at);
     assert!(
-        (Duration::from_millis(900)..Duration::from_millis(1_100)).contains(&took),
+        (Duration::from_millis(700)..Duration::from_millis(1_300)).contains(&took),
         "50 frames in {took:?}"
     );
     let guild = place.guild;
@@ -294,6 +295,46 @@ async fn final_close_codes_end_the_call_and_a_new_join_works() {
         bot.hears("joined", Value::is_null).await;
         place.connects().await;
         place.both_are_heard(&mut bot).await;
+    }
+}
+
+#[tokio::test]
+async fn a_bot_that_is_put_out_or_whose_channel_goes_is_told_so() {
+    for kick in [true, false] {
+        let place = Place::new().await;
+        place.enters(place.ann);
+        let mut bot = place.joined().await;
+        let mark = place.loopback.recorded().mark();
+        place.loopback.world(|w| {
+            let bot = w.bot();
+            if kick {
+                w.leave_voice(place.guild, bot)
+            } else {
+                w.remove_channel(place.voice)
+            }
+            .unwrap();
+        });
+        let closed = |s: &Seen| {
+            matches!(
+                s,
+                Seen::VoiceClosed {
+                    code: Some(4014),
+                    by: Closer::Here,
+                    ..
+                }
+            )
+        };
+        place
+            .loopback
+            .recorded()
+            .wait_after(mark, closed, LONG)
+            .await
+            .unwrap();
+        let me = place.loopback.world(|w| w.bot().to_string());
+        bot.hears("voice state", |s| s["user"] == me && s["channel"].is_null())
+            .await;
+        assert!(!place.loopback.voice_connected(place.guild));
+        assert!(place.loopback.speak(place.guild, place.ann, Vec::new()).is_err());
     }
 }
 

@@ -168,14 +168,19 @@ impl Group {
             (self.underway, self.version) = (None, VERSION.get());
             return self.proceed(now);
         }
+        self.waiting.retain(|c| !matches!(c, Change::AddBot(_)));
         let mut effects = Vec::new();
-        if self.bot_in {
-            self.bot_in = false;
+        let welcomed = self
+            .underway
+            .as_ref()
+            .is_some_and(|u| matches!(u.change, Change::AddBot(_)));
+        if self.bot_in || welcomed {
+            // It begins anew, so what it was in is left behind.
             effects = self.finish(now)?;
+            self.bot_in = false;
             let leaf = self.members.values().find_map(|s| leaf_of(s, self.bot));
             self.waiting.extend(leaf.map(Change::Remove));
         }
-        self.waiting.retain(|c| !matches!(c, Change::AddBot(_)));
         self.waiting.push_back(Change::AddBot(package.to_vec()));
         effects.extend(self.proceed(now)?);
         Ok(effects)

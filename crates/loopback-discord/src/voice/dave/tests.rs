@@ -202,6 +202,29 @@ fn a_bot_that_never_answers_holds_nobody_up() {
 }
 
 #[test]
+fn a_bot_that_rejects_its_welcome_is_welcomed_again() {
+    let mut group = Group::new(CHANNEL, BOT, Winner::Member).unwrap();
+    group.add(user(1), Instant::now()).unwrap();
+    let mut bot = Bot {
+        session: DaveSession::new(VERSION, BOT, CHANNEL, None).unwrap(),
+        transitions: Vec::new(),
+    };
+    let greeting = vec![group.greet()];
+    bot.answer(&mut group, greeting);
+    for _ in 0..3 {
+        let package = bot.session.create_key_package().unwrap();
+        let lost = group.key_package(&package, Instant::now()).unwrap();
+        assert!(lost.iter().any(|e| matches!(e, Effect::Binary(b) if b[0] == 30)));
+        bot.session.reinit(VERSION, BOT, CHANNEL, None).unwrap();
+    }
+    let package = bot.session.create_key_package().unwrap();
+    let effects = group.key_package(&package, Instant::now()).unwrap();
+    bot.answer(&mut group, effects);
+    understand(&mut group, &mut bot, &[1]);
+    assert!(group.settled());
+}
+
+#[test]
 fn what_is_no_commit_is_refused() {
     let (mut group, _) = meet(Winner::Bot, &[1]);
     assert!(group.commit(b"nonsense", Instant::now()).is_err());
