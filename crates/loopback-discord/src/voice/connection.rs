@@ -172,6 +172,8 @@ impl Connection {
         match (message["op"].as_u64(), self.carried.is_some()) {
             (Some(3), _) => {
                 self.last_heartbeat = Instant::now();
+                // Where nobody speaks, nothing else looks at the clock.
+                self.room(|room| room.dave(Group::tick));
                 Next::Send(vec![op(6, data)])
             }
             (Some(0), false) => self.identify(data),
