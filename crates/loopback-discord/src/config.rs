@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::voice::Mode;
+use crate::voice::{Mode, Winner};
 use crate::world::event::intent;
 
 /// How the stand-in behaves from the start.
@@ -27,8 +27,9 @@ pub struct Config {
     pub heartbeat: Duration,
     /// The same of the voice gateway.
     pub voice_heartbeat: Duration,
-    /// Whether a bot that does not speak DAVE is refused with close code 4017.
-    pub dave_required: bool,
+    /// Whether voices are encrypted from end to end with DAVE, and whose commits win; a bot that does not speak DAVE is then
+    /// refused with close code 4017.
+    pub dave: Option<Winner>,
     /// The only mode of encryption that is offered; none to offer all.
     pub voice_mode: Option<Mode>,
     /// How many voice servers there are to move between.
@@ -52,7 +53,7 @@ impl Default for Config {
             // Discord's own figure.
             heartbeat: Duration::from_millis(41_250),
             voice_heartbeat: Duration::from_millis(13_750),
-            dave_required: true,
+            dave: Some(Winner::Member),
             voice_mode: None,
             voice_servers: 2,
             session_lasts: Duration::from_mins(1),

@@ -27,7 +27,7 @@ pub(crate) struct Hub {
     pub(crate) config: Config,
     pub(crate) tls: Tls,
     pub(crate) ports: OnceLock<Ports>,
-    pub(crate) seen: Recorded,
+    pub(crate) seen: Arc<Recorded>,
     pub(crate) faults: RestFaults,
     pub(crate) buckets: Buckets,
     pub(crate) sessions: Sessions,
@@ -41,15 +41,16 @@ pub(crate) struct Hub {
 impl Hub {
     pub(crate) fn new(config: Config) -> Result<Arc<Self>, StartError> {
         let world = World::new(config.seed, unix_ms(), &config.bot_name);
+        let seen = Arc::new(Recorded::new());
         Ok(Arc::new(Self {
             token: config.token.clone().unwrap_or_else(|| token_of(world.bot())),
             tls: Tls::make()?,
             ports: OnceLock::new(),
-            seen: Recorded::new(),
+            seen: Arc::clone(&seen),
             faults: RestFaults::default(),
             buckets: Buckets::new(config.message_rate),
             sessions: Sessions::new(&config),
-            voice: Voice::default(),
+            voice: Voice::new(config.dave, seen),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
             world: Mutex::new(world),

@@ -33,7 +33,7 @@ pub use config::Config;
 pub use faults::{RestFault, RestFaults};
 pub use gateway::GatewayFault;
 pub use recorded::{Closer, Entry, NotSeen, Recorded, Seen};
-pub use voice::{BotFrame, Impairment, Mode, Speech, SpeechError, VoiceFault};
+pub use voice::{BotFrame, Impairment, Mode, Speech, SpeechError, VoiceFault, Winner};
 
 use hub::{Hub, Ports};
 use world::{GuildId, UserId, World};
@@ -142,7 +142,12 @@ impl Loopback {
 
     /// What the bot was heard to say in a guild since the start: Opus with the times at which it came.
     pub fn bot_frames(&self, guild: GuildId) -> Vec<BotFrame> {
-        self.hub.voice.frames(guild)
+        self.bot_frames_from(guild, 0)
+    }
+
+    /// The same without the first `skip` frames, for those who follow along.
+    pub fn bot_frames_from(&self, guild: GuildId, skip: usize) -> Vec<BotFrame> {
+        self.hub.voice.frames(guild, skip)
     }
 
     /// Breaks the bot's voice connection in a guild; says whether there was one.

@@ -137,6 +137,27 @@ pub enum Seen {
         /// Who ended it.
         by: Closer,
     },
+    /// A change of keys took effect: the bot was ready for it.
+    DaveExecuted {
+        /// The guild.
+        guild: GuildId,
+        /// Its number.
+        transition: u16,
+    },
+    /// The bot could not make sense of a commit or a welcome, and begins anew.
+    DaveInvalid {
+        /// The guild.
+        guild: GuildId,
+        /// The number of the transition.
+        transition: u16,
+    },
+    /// The bot sent a key package or a commit that is none.
+    DaveRefused {
+        /// The guild.
+        guild: GuildId,
+        /// What is wrong.
+        why: String,
+    },
     /// The bot said that it speaks, or that it stopped.
     VoiceSpeaking {
         /// The guild.

@@ -302,7 +302,7 @@ mod tests {
     use super::*;
     use crate::world::DISCORD_EPOCH_MS;
     use crate::world::channel::ChannelKind;
-    use crate::world::message::Draft;
+    use crate::world::draft::Draft;
 
     fn texts(receiver: &mut mpsc::Receiver<Out>) -> Vec<Value> {
         std::iter::from_fn(|| receiver.try_recv().ok())

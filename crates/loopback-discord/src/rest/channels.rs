@@ -6,7 +6,7 @@ use super::Reply;
 use super::request::{Request, id};
 use crate::hub::Hub;
 use crate::recorded::Seen;
-use crate::world::message::Draft;
+use crate::world::draft::Draft;
 use crate::world::permissions::Permissions;
 use crate::world::{ApiError, ChannelId, MessageId, World};
 

@@ -4,7 +4,7 @@ use super::Reply;
 use super::request::Request;
 use crate::hub::Hub;
 use crate::recorded::Seen;
-use crate::world::message::Draft;
+use crate::world::draft::Draft;
 use crate::world::{ApiError, ApplicationId, InteractionId, MessageId};
 
 /// The first answer.

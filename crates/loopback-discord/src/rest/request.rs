@@ -11,7 +11,7 @@ use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
 use serde_json::Value;
 
 use crate::world::ApiError;
-use crate::world::message::Upload;
+use crate::world::draft::Upload;
 
 /// Bytes of a body: ten files of the size that bots may send.
 const MAX_BODY: usize = 100 * 1024 * 1024;

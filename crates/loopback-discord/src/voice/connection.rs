@@ -17,6 +17,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use super::VoiceFault;
+use super::dave::Group;
 use super::room::{Out, Room, op};
 use super::rtp::Mode;
 use crate::hub::Hub;
@@ -55,6 +56,7 @@ enum End {
 enum Next {
     Nothing,
     Send(Vec<String>),
+    Binary(Vec<u8>),
     End(End),
 }
 
@@ -129,7 +131,7 @@ impl Connection {
                 message = socket.next() => match message {
                     Some(Ok(Message::Text(text))) => self.incoming(&text),
                     Some(Ok(Message::Close(frame))) => Next::End(End::Bot(Some(frame.map_or(1005, |f| f.code.into())))),
-                    Some(Ok(Message::Binary(_))) => Next::End(End::Close(4002)),
+                    Some(Ok(Message::Binary(bytes))) => self.binary(&bytes),
                     Some(Ok(_)) => Next::Nothing,
                     Some(Err(_)) | None => Next::End(End::Bot(None)),
                 },
@@ -137,6 +139,7 @@ impl Connection {
             let messages = match next {
                 Next::End(end) => return end,
                 Next::Send(texts) => texts.into_iter().map(Message::text).collect(),
+                Next::Binary(bytes) => vec![Message::binary(bytes)],
                 Next::Nothing => Vec::new(),
             };
             for message in messages.into_iter().filter(|_| !self.silent) {
@@ -150,6 +153,7 @@ impl Connection {
     fn told(&mut self, out: Option<Out>) -> Next {
         match out {
             Some(Out::Text(text)) => Next::Send(vec![text]),
+            Some(Out::Binary(bytes)) => Next::Binary(bytes),
             Some(Out::Fault(VoiceFault::Close(code))) => Next::End(End::Close(code)),
             Some(Out::Fault(VoiceFault::Silence)) => {
                 self.silent = true;
@@ -168,6 +172,8 @@ impl Connection {
         match (message["op"].as_u64(), self.carried.is_some()) {
             (Some(3), _) => {
                 self.last_heartbeat = Instant::now();
+                // Where nobody speaks, nothing else looks at the clock.
+                self.room(|room| room.dave(Group::tick));
                 Next::Send(vec![op(6, data)])
             }
             (Some(0), false) => self.identify(data),
@@ -181,10 +187,45 @@ impl Connection {
                 }
                 Next::Nothing
             }
-            (Some(1 | 5), false) => Next::End(End::Close(4003)),
+            (Some(23), true) => {
+                let transition = transition(data);
+                self.room(|room| room.dave(|group, now| group.ready(transition, now)))
+            }
+            (Some(31), true) => {
+                if let Some(guild) = self.guild() {
+                    self.hub.seen.note(Seen::DaveInvalid {
+                        guild,
+                        transition: transition(data),
+                    });
+                }
+                Next::Nothing
+            }
+            (Some(1 | 5 | 23 | 31), false) => Next::End(End::Close(4003)),
             (Some(_), _) => Next::End(End::Close(4001)),
             (None, _) => Next::End(End::Close(4002)),
         }
+    }
+
+    /// Key packages and commits of DAVE.
+    fn binary(&self, bytes: &[u8]) -> Next {
+        match bytes.split_first() {
+            _ if self.carried.is_none() => Next::End(End::Close(4003)),
+            Some((26, package)) => self.room(|room| room.dave(|group, now| group.key_package(package, now))),
+            Some((28, commit)) => self.room(|room| room.dave(|group, now| group.commit(commit, now))),
+            Some(_) => Next::End(End::Close(4001)),
+            None => Next::End(End::Close(4002)),
+        }
+    }
+
+    /// Does something in the room that this connection carries, if it still does.
+    fn room(&self, act: impl FnOnce(&mut Room)) -> Next {
+        if let Some(carried) = &self.carried
+            && let Some(room) = self.hub.voice.state().rooms.get_mut(&carried.guild)
+            && room.connection == carried.number
+        {
+            act(room);
+        }
+        Next::Nothing
     }
 
     fn guild(&self) -> Option<GuildId> {
@@ -212,7 +253,7 @@ impl Connection {
             return Next::End(End::Close(4004));
         }
         let speaks_dave = data["max_dave_protocol_version"].as_u64().unwrap_or(0) > 0;
-        if self.hub.config.dave_required && !speaks_dave {
+        if self.hub.config.dave.is_some() && !speaks_dave {
             return Next::End(End::Close(4017));
         }
         let entered = self.enter(data, |room| {
@@ -259,22 +300,32 @@ impl Connection {
             return Next::End(End::Close(4016));
         };
         let key: [u8; 32] = rand::rng().random();
-        {
+        let version = {
             let mut state = self.hub.voice.state();
             let Some(room) = state.rooms.get_mut(&guild) else {
                 return Next::End(End::Close(4011));
             };
             room.described(mode, key);
-        }
+            room.greet()
+        };
         self.hub.seen.note(Seen::VoiceDescribed { guild, mode });
-        let description = json!({ "mode": mode.name(), "secret_key": key, "audio_codec": "opus", "dave_protocol_version": 0 });
+        let description = json!({ "mode": mode.name(), "secret_key": key, "audio_codec": "opus", "dave_protocol_version": version });
         Next::Send(vec![op(4, &description)])
     }
 
     fn resume(&mut self, data: &Value) -> Next {
         let entered = self.enter(data, |room| {
             let known = room.media.as_ref().is_some_and(|m| m.peer.is_some());
-            known.then(|| room.connect())
+            let connected = known.then(|| room.connect());
+            // What was under way is lost with the old socket: this version of the gateway repeats nothing.
+            let encrypts = room
+                .group
+                .as_ref()
+                .is_some_and(|g| g.version() > 0 && !g.settled());
+            if encrypts && connected.is_some() {
+                room.dave(Group::restart);
+            }
+            connected
         });
         match entered {
             Ok((guild, Some((number, out)))) => {
@@ -299,6 +350,14 @@ impl Drop for Connection {
             room.out = None;
         }
     }
+}
+
+/// The number of a transition that a message is about.
+fn transition(data: &Value) -> u16 {
+    data["transition_id"]
+        .as_u64()
+        .and_then(|n| u16::try_from(n).ok())
+        .unwrap_or(0)
 }
 
 /// What the room tells next; never, while there is none.

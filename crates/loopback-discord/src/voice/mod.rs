@@ -3,6 +3,8 @@
 //! Source: <https://discord.com/developers/docs/topics/voice-connections>.
 
 mod connection;
+mod dave;
+mod encryption;
 mod room;
 mod rtp;
 mod speech;
@@ -15,6 +17,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::net::{TcpListener, UdpSocket};
 
+pub use dave::Winner;
 pub use room::Impairment;
 pub use rtp::Mode;
 pub(crate) use speech::speak;
@@ -22,9 +25,11 @@ pub use speech::{Speech, SpeechError};
 
 use crate::StartError;
 use crate::hub::Hub;
+use crate::recorded::{Recorded, Seen};
 use crate::world::event::Dispatch;
-use crate::world::{GuildId, UserId, World};
-use room::{Out, Room};
+use crate::world::{ChannelId, GuildId, UserId, World};
+use dave::Group;
+use room::{Opening, Out, Room};
 
 /// Frames of the bot that are kept for a guild: more than an hour without a break.
 const MAX_FRAMES: usize = 200_000;
@@ -41,6 +46,12 @@ pub enum VoiceFault {
     Silence,
     /// No packet passes in either direction, until told otherwise.
     BlackHole(bool),
+    /// Everybody begins a new DAVE group, with new keys: a re-key, or after a downgrade the upgrade.
+    NewGroup,
+    /// From now on nothing is encrypted from end to end.
+    Downgrade,
+    /// What a member says reaches the bot as nonsense, until told otherwise.
+    Garble(UserId, bool),
     /// Packets to the bot are lost, delayed and reordered, and so are those from it.
     Network {
         /// To the bot.
@@ -61,6 +72,8 @@ pub struct BotFrame {
     pub timestamp: u32,
     /// Opus.
     pub opus: Vec<u8>,
+    /// Whether it came encrypted from end to end.
+    pub encrypted: bool,
 }
 
 /// The sockets of one voice server.
@@ -78,13 +91,56 @@ struct State {
 }
 
 /// All voice servers.
-#[derive(Default)]
 pub(crate) struct Voice {
+    dave: Option<Winner>,
+    seen: Arc<Recorded>,
     servers: Mutex<Vec<Server>>,
     state: Mutex<State>,
 }
 
 impl Voice {
+    pub(crate) fn new(dave: Option<Winner>, seen: Arc<Recorded>) -> Self {
+        Self {
+            dave,
+            seen,
+            servers: Mutex::default(),
+            state: Mutex::default(),
+        }
+    }
+
+    /// An empty room with keys of its own.
+    fn room(
+        &self,
+        bot: UserId,
+        place: (GuildId, ChannelId, &str),
+        token: String,
+        (server, ssrc): (usize, u32),
+    ) -> Room {
+        let (guild, channel, session) = place;
+        let group = self
+            .dave
+            .and_then(|winner| match Group::new(channel.get(), bot.get(), winner) {
+                Ok(group) => Some(group),
+                Err(e) => {
+                    self.seen.note(Seen::DaveRefused {
+                        guild,
+                        why: e.to_string(),
+                    });
+                    None
+                }
+            });
+        Room::new(Opening {
+            guild,
+            channel,
+            session,
+            token,
+            server,
+            ssrc,
+            group,
+            seen: Arc::clone(&self.seen),
+        })
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -148,7 +204,7 @@ impl Voice {
         }
         state.next_ssrc += 1_000;
         let ssrc = state.next_ssrc;
-        let mut room = Room::new(place.channel, &place.session, token, server, ssrc);
+        let mut room = self.room(bot, (guild, place.channel, &place.session), token, (server, ssrc));
         room.set_others(&others);
         let update = server_update(guild, &room.token, &self.endpoint(server));
         state.rooms.insert(guild, room);
@@ -164,7 +220,12 @@ impl Voice {
         let ssrc = state.next_ssrc;
         let mut old = state.rooms.remove(&guild)?;
         let server = (old.server + 1) % count;
-        let mut room = Room::new(old.channel, &old.session, token, server, ssrc);
+        let mut room = self.room(
+            world.bot(),
+            (guild, old.channel, &old.session),
+            token,
+            (server, ssrc),
+        );
         let others: Vec<UserId> = old.speakers.keys().copied().collect();
         room.set_others(&others);
         old.tell(Out::Fault(VoiceFault::Close(4014)));
@@ -182,6 +243,10 @@ impl Voice {
         match fault {
             VoiceFault::BlackHole(on) => room.black_hole = on,
             VoiceFault::Network { down, up } => room.impair(down, up),
+            VoiceFault::NewGroup => room.dave(Group::restart),
+            VoiceFault::Downgrade => room.dave(|group, _| Ok(group.downgrade())),
+            VoiceFault::Garble(user, true) => _ = room.garbled.insert(user),
+            VoiceFault::Garble(user, false) => _ = room.garbled.remove(&user),
             fault => {
                 room.invalid |= fault == VoiceFault::Close(4006);
                 return room.tell(Out::Fault(fault));
@@ -190,18 +255,23 @@ impl Voice {
         true
     }
 
-    /// What the bot was heard to say in a guild.
-    pub(crate) fn frames(&self, guild: GuildId) -> Vec<BotFrame> {
-        self.state().frames.get(&guild).cloned().unwrap_or_default()
+    /// What the bot was heard to say in a guild, without the first `skip` frames.
+    pub(crate) fn frames(&self, guild: GuildId, skip: usize) -> Vec<BotFrame> {
+        let mut state = self.state();
+        let late = state.rooms.get_mut(&guild).map(Room::release).unwrap_or_default();
+        let frames = state.frames.entry(guild).or_default();
+        frames.extend(late);
+        frames.get(skip..).unwrap_or_default().to_vec()
     }
 
-    /// Whether the bot's voice connection in a guild is up, packets and all.
+    /// Whether the bot's voice connection in a guild is up, packets and keys and all.
     pub(crate) fn connected(&self, guild: GuildId) -> bool {
         let state = self.state();
         let room = state.rooms.get(&guild);
         room.is_some_and(|r| {
             let media = r.media.as_ref().is_some_and(|m| m.peer.is_some());
-            media && r.out.as_ref().is_some_and(|o| !o.is_closed())
+            let keys = r.group.as_ref().is_none_or(|g| g.version() == 0 || g.settled());
+            media && keys && r.out.as_ref().is_some_and(|o| !o.is_closed())
         })
     }
 }

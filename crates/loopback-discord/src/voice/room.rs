@@ -1,7 +1,8 @@
 //! A room: one guild's voice channel with the bot in it, who else is there, and how packets get to the bot.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
@@ -10,8 +11,10 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::VoiceFault;
+use super::dave::Group;
 use super::rtp::{Cipher, Header, Mode};
-use crate::world::{ChannelId, UserId};
+use crate::recorded::Recorded;
+use crate::world::{ChannelId, GuildId, UserId};
 
 /// Messages that wait for a slow client.
 pub(super) const MAX_WAITING: usize = 1_024;
@@ -23,6 +26,8 @@ const FRAME_SAMPLES: u32 = 960;
 pub(super) enum Out {
     /// Send this.
     Text(String),
+    /// Send this.
+    Binary(Vec<u8>),
     /// Act on this.
     Fault(VoiceFault),
 }
@@ -109,11 +114,47 @@ pub(super) struct Room {
     down: Option<Network>,
     up: Option<Network>,
     next_ssrc: u32,
+    /// Set where frames are encrypted from end to end.
+    pub(super) group: Option<Group>,
+    /// Members whose frames arrive as nonsense.
+    pub(super) garbled: BTreeSet<UserId>,
+    /// Frames of the bot that nobody can read yet.
+    pub(super) held: VecDeque<(Duration, Header, Vec<u8>)>,
+    pub(super) guild: GuildId,
+    pub(super) seen: Arc<Recorded>,
+}
+
+/// What a room begins with.
+pub(super) struct Opening<'a> {
+    pub(super) guild: GuildId,
+    pub(super) channel: ChannelId,
+    /// The bot's gateway session.
+    pub(super) session: &'a str,
+    pub(super) token: String,
+    pub(super) server: usize,
+    pub(super) ssrc: u32,
+    pub(super) group: Option<Group>,
+    pub(super) seen: Arc<Recorded>,
 }
 
 impl Room {
-    pub(super) fn new(channel: ChannelId, session: &str, token: String, server: usize, ssrc: u32) -> Self {
+    pub(super) fn new(opening: Opening<'_>) -> Self {
+        let Opening {
+            guild,
+            channel,
+            session,
+            token,
+            server,
+            ssrc,
+            group,
+            seen,
+        } = opening;
         Self {
+            group,
+            garbled: BTreeSet::new(),
+            held: VecDeque::new(),
+            guild,
+            seen,
             channel,
             session: session.to_owned(),
             token,
@@ -151,6 +192,7 @@ impl Room {
         for user in gone {
             self.speakers.remove(&user);
             self.tell(Out::Text(op(13, &json!({ "user_id": user }))));
+            self.dave(|group, now| group.remove(user, now));
         }
         let came: Vec<UserId> = others
             .iter()
@@ -171,6 +213,9 @@ impl Room {
         }
         if !came.is_empty() {
             self.tell(Out::Text(op(11, &json!({ "user_ids": came }))));
+        }
+        for user in came {
+            self.dave(|group, now| group.add(user, now));
         }
     }
 
@@ -218,6 +263,7 @@ impl Room {
 
     /// Puts a frame of `user` into a packet for the bot. None if it is lost, or nobody is there to get it.
     pub(super) fn send_frame(&mut self, user: UserId, frame: &[u8], now: Instant) -> Option<Departing> {
+        let frame = self.encrypt(user, frame)?;
         let speaker = self.speakers.get_mut(&user)?;
         let quiet = speaker
             .last_sent
@@ -248,7 +294,7 @@ impl Room {
         }
         let media = self.media.as_mut()?;
         media.nonce = media.nonce.wrapping_add(1);
-        let bytes = media.cipher.seal(header, frame, media.nonce).ok()?;
+        let bytes = media.cipher.seal(header, &frame, media.nonce).ok()?;
         let late = self.down.as_mut().map_or(Some(Duration::ZERO), Network::pass)?;
         (!self.black_hole).then_some(Departing { bytes, to, late })
     }
@@ -309,7 +355,16 @@ mod tests {
     #[test]
     fn a_member_who_comes_back_has_another_ssrc() {
         let (a, b) = (UserId::new(1).unwrap(), UserId::new(2).unwrap());
-        let mut room = Room::new(ChannelId::new(9).unwrap(), "s", "t".into(), 0, 100);
+        let mut room = Room::new(Opening {
+            guild: GuildId::new(8).unwrap(),
+            channel: ChannelId::new(9).unwrap(),
+            session: "s",
+            token: "t".into(),
+            server: 0,
+            ssrc: 100,
+            group: None,
+            seen: Arc::new(Recorded::new()),
+        });
         let (_, mut told) = room.connect();
         room.set_others(&[a, b]);
         let first = room.speakers[&a].ssrc;
@@ -319,7 +374,7 @@ mod tests {
         let ops: Vec<String> = std::iter::from_fn(|| told.try_recv().ok())
             .map(|o| match o {
                 Out::Text(text) => text,
-                other @ Out::Fault(_) => panic!("{other:?}"),
+                other @ (Out::Fault(_) | Out::Binary(_)) => panic!("{other:?}"),
             })
             .collect();
         assert_eq!(

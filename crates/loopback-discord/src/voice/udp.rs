@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::net::UdpSocket;
 
-use super::{BotFrame, MAX_FRAMES, Voice};
+use super::{MAX_FRAMES, Voice};
 use crate::hub::Hub;
 use crate::recorded::Seen;
 use crate::world::GuildId;
@@ -84,17 +84,13 @@ impl Voice {
             |r: &super::Room| r.server == server && r.media.as_ref().is_some_and(|m| m.peer == Some(from));
         let (guild, room) = state.rooms.iter_mut().find(|(_, r)| mine(r))?;
         let guild = *guild;
-        let (header, opus) = room.receive(packet)?;
+        let heard = room.hear(packet, at)?;
         let frames = state.frames.entry(guild).or_default();
-        let began = frames.last().is_none_or(|f| at.saturating_sub(f.at) > BREAK);
-        if frames.len() < MAX_FRAMES {
-            frames.push(BotFrame {
-                at,
-                sequence: header.sequence,
-                timestamp: header.timestamp,
-                opus,
-            });
-        }
+        let began = heard
+            .first()
+            .is_some_and(|f| frames.last().is_none_or(|l| f.at.saturating_sub(l.at) > BREAK));
+        let room_left = MAX_FRAMES.saturating_sub(frames.len());
+        frames.extend(heard.into_iter().take(room_left));
         Some((guild, began))
     }
 }

@@ -1,8 +1,10 @@
 //! The world: users, guilds, channels, messages, interactions, commands and who is in which voice channel. No I/O: time is
 //! passed in, ids and secrets come from a seed, and each change queues the gateway events that tell of it.
 
+pub mod act;
 pub mod channel;
 pub mod command;
+pub mod draft;
 mod error;
 pub mod event;
 pub mod guild;
@@ -10,6 +12,7 @@ mod id;
 pub mod interaction;
 pub mod message;
 pub mod permissions;
+mod thread;
 pub mod user;
 pub mod voice_state;
 

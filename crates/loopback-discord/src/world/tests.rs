@@ -3,9 +3,10 @@
 use proptest::prelude::*;
 use serde_json::json;
 
+use super::act::Act;
 use super::channel::{ChannelKind, Overwrite, OverwriteTarget};
-use super::interaction::{ANSWER_WITHIN_MS, Act, Answer, TOKEN_LASTS_MS};
-use super::message::Draft;
+use super::draft::Draft;
+use super::interaction::{ANSWER_WITHIN_MS, Answer, TOKEN_LASTS_MS};
 use super::permissions::Permissions;
 use super::*;
 

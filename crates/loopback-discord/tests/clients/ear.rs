@@ -36,18 +36,22 @@ impl Ear {
         let mut heard = self.inner.lock().unwrap();
         let all = std::mem::take(&mut heard.frames);
         let lost = std::mem::take(&mut heard.lost);
-        let each = all.iter().map(|(ssrc, frames)| {
+        let mut by_user = serde_json::Map::new();
+        // One who came back has two SSRCs: the one that said more comes last and stays.
+        let mut all: Vec<_> = all.into_iter().collect();
+        all.sort_by_key(|(_, frames)| frames.len());
+        for (ssrc, frames) in all {
             let user = heard
                 .users
-                .get(ssrc)
+                .get(&ssrc)
                 .map_or("nobody".to_owned(), ToString::to_string);
-            let lost = lost.get(ssrc).copied().unwrap_or(0);
-            (
+            let lost = lost.get(&ssrc).copied().unwrap_or(0);
+            by_user.insert(
                 user,
-                json!({ "frames": frames.len(), "lost": lost, "pitch": pitch(frames) }),
-            )
-        });
-        Value::Object(each.collect())
+                json!({ "frames": frames.len(), "lost": lost, "pitch": pitch(&frames) }),
+            );
+        }
+        Value::Object(by_user)
     }
 }
 

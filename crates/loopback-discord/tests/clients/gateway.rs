@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use loopback_discord::world::UserId;
+use loopback_discord::world::act::Act;
+use loopback_discord::world::draft::Draft;
 use loopback_discord::world::event::intent;
-use loopback_discord::world::interaction::{Act, Answer};
-use loopback_discord::world::message::Draft;
+use loopback_discord::world::interaction::Answer;
 use loopback_discord::{Closer, Config, GatewayFault, Seen};
 use serde_json::json;
 

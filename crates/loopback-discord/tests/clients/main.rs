@@ -8,6 +8,7 @@
 )]
 
 mod bot;
+mod dave;
 mod ear;
 mod gateway;
 mod rest;
