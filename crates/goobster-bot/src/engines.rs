@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use goobster_audio::vad::{EarshotDetector, SileroDetector, SileroWeights, VoiceDetector};
@@ -23,6 +23,7 @@ use goobster_speech::tts::{SpeechCache, Voices};
 use crate::cli::exit::Failure;
 use crate::cli::terminal::Terminal;
 use crate::config::{AudioServer, Config, Profile};
+use crate::converse::room::DetectorFactory;
 
 /// Bytes of speech that are remembered: about three minutes of what is said again and again ("Yes?").
 const SPEECH_CACHE: usize = 16 << 20;
@@ -35,7 +36,6 @@ pub struct Engines<'a> {
     config: &'a Config,
     options: FetchOptions,
     terminal: Terminal,
-    silero: Mutex<Option<Arc<SileroWeights>>>,
 }
 
 impl<'a> Engines<'a> {
@@ -49,7 +49,6 @@ impl<'a> Engines<'a> {
             config,
             options,
             terminal,
-            silero: Mutex::new(None),
         }
     }
 
@@ -171,27 +170,31 @@ impl<'a> Engines<'a> {
         Ok(Some(OpenAiVoice::new(server)?))
     }
 
-    /// A voice activity detector: Silero's network, one copy of its weights for all speakers; earshot, which needs no
-    /// file, where the weights cannot be had.
-    pub fn detector(&self) -> Result<Box<dyn VoiceDetector + Send>, Failure> {
-        let mut silero = self.silero.lock().unwrap_or_else(PoisonError::into_inner);
-        if silero.is_none() {
-            match self.have(&manifest::SILERO) {
-                Ok(path) => {
-                    let weights = SileroWeights::load(&path).map_err(|e| {
-                        Failure::SetupMissing(format!("{e}; `goobster models pull` fetches it again"))
-                    })?;
-                    *silero = Some(Arc::new(weights));
-                }
-                Err(failure) => self.terminal.warn(&format!(
+    /// Makes voice activity detectors: Silero's network, one copy of its weights for all speakers; earshot, which needs
+    /// no file, where the weights cannot be had.
+    pub fn detectors(&self) -> DetectorFactory {
+        let weights = self
+            .have(&manifest::SILERO)
+            .and_then(|path| {
+                SileroWeights::load(&path).map_err(|e| {
+                    Failure::SetupMissing(format!("{e}; `goobster models pull` fetches it again"))
+                })
+            })
+            .map(Arc::new);
+        match weights {
+            Ok(weights) => Arc::new(move || Box::new(SileroDetector::new(Arc::clone(&weights)))),
+            Err(failure) => {
+                self.terminal.warn(&format!(
                     "{failure}\nthe small detector, earshot, listens instead"
-                )),
+                ));
+                Arc::new(|| Box::new(EarshotDetector::new()))
             }
         }
-        Ok(match &*silero {
-            Some(weights) => Box::new(SileroDetector::new(Arc::clone(weights))),
-            None => Box::new(EarshotDetector::new()),
-        })
+    }
+
+    /// One voice activity detector.
+    pub fn detector(&self) -> Box<dyn VoiceDetector + Send> {
+        self.detectors()()
     }
 
     /// The responder: a chat server when one is configured, else the built-in one.

@@ -3,9 +3,11 @@
 //! - [`cli`]: the commands, their exit codes, and what they print.
 //! - [`config`]: defaults, file, environment and flags become one [`config::Config`].
 //! - [`engines`]: the profile's recogniser, voices and voice activity detector, made from the cache.
+//! - [`discord`]: the bot: `goobster run`.
 //! - [`converse`]: the conversation on real audio: listeners, decodes, turns and playout in one event loop.
 
 pub mod cli;
 pub mod config;
 pub mod converse;
+pub mod discord;
 pub mod engines;

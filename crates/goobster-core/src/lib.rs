@@ -5,6 +5,8 @@
 //!
 //! - [`ids`], [`time`], [`language`]: the newtypes everyone shares.
 //! - [`conversation`]: taking turns, as a pure state machine.
+//! - [`captions`]: what is written in a channel, and when. [`consent`]: who is heard. [`presence`]: life in a voice
+//!   channel. [`health`]: whether everybody who sends is heard.
 //! - [`hearing`]: when to decode what of one speaker's audio.
 //! - [`invariant`]: what must always hold, asked by tests, soak and production alike.
 //! - [`limits`]: how much voice a member may use, how many sessions there may be, and the stores' ports.
@@ -12,13 +14,17 @@
 //! - [`session`]: who holds a conversation, what it owns, and how it ends.
 //! - [`transcript`]: captions and their export as SubRip, WebVTT, JSON and text.
 
+pub mod captions;
+pub mod consent;
 pub mod conversation;
+pub mod health;
 pub mod hearing;
 pub mod ids;
 pub mod invariant;
 pub mod language;
 pub mod limits;
 pub mod ports;
+pub mod presence;
 pub mod session;
 pub mod time;
 pub mod transcript;

@@ -80,7 +80,7 @@ async fn converse(
     let playlist: Vec<PathBuf> = single.iter().cycle().take(turns).cloned().collect();
     let config = config(Profile::Standard);
     let engines = Engines::new(&config, false, quiet());
-    let mut parts = command::parts(&engines, &config, 1, Pace::Real)?;
+    let mut parts = command::parts(&engines, &config, Pace::Real)?;
     parts.responder = responder.unwrap_or(parts.responder);
     let speaker = Speaker::new("Guest".to_owned(), playlist)?;
     let outcome = room::hold(parts, vec![speaker], &mut Watcher).await?;
@@ -156,7 +156,7 @@ impl Witness for Watcher {
         Ok(())
     }
 
-    fn reply_grows(&mut self, _: &str) -> Result<(), Failure> {
+    fn reply_grows(&mut self, _: ReplyId, _: &str) -> Result<(), Failure> {
         Ok(())
     }
 

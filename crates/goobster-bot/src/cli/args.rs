@@ -1,5 +1,6 @@
 //! What can be typed: the commands, their flags, and examples.
 
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -56,6 +57,8 @@ pub enum Command {
     Transcribe(Transcribe),
     /// Speak a text into a file
     Say(Say),
+    /// Run the bot on Discord
+    Run(Run),
     /// Hold a conversation with recordings: captions, replies, and how long they took
     Converse(Converse),
     /// Hold the demonstration conversation on recorded human speech
@@ -177,6 +180,28 @@ impl TalkArgs {
             wake_name: self.wake_name.clone(),
         }
     }
+}
+
+/// `goobster run`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The token is read from the environment variable DISCORD_TOKEN, never from the command line.
+docs/discord.md tells how to create the application and invite the bot.
+
+Examples:
+  DISCORD_TOKEN=… goobster run
+  DISCORD_TOKEN=… DISCORD_GUILD_ID=81384788765712384 goobster run --config goobster.toml -v"
+)]
+pub struct Run {
+    /// The application's id [default: asked of Discord]
+    #[arg(long, value_name = "ID", env = "DISCORD_APPLICATION_ID")]
+    pub application_id: Option<NonZeroU64>,
+    /// Register the commands in this server alone, where they appear at once [default: in all]
+    #[arg(long, value_name = "ID", env = "DISCORD_GUILD_ID")]
+    pub guild_id: Option<NonZeroU64>,
+    /// How to talk.
+    #[command(flatten)]
+    pub talk: TalkArgs,
 }
 
 /// `goobster converse`.

@@ -201,7 +201,7 @@ fn sample() -> Arc<[f32]> {
 fn listening(doctor: &mut Doctor, engines: &Engines<'_>) -> Result<(), Failure> {
     let audio = sample();
     let seconds = audio.len() as f64 / 16_000.0;
-    let mut detector = engines.detector()?;
+    let mut detector = engines.detector();
     let window = detector.window();
     let begun = Instant::now();
     for chunk in audio.chunks_exact(window) {

@@ -4,6 +4,7 @@ pub mod args;
 mod doctor;
 pub mod exit;
 mod listen;
+pub mod logging;
 mod models;
 mod say;
 mod store;
@@ -17,7 +18,7 @@ use clap::builder::Resettable;
 use clap::{CommandFactory, FromArgMatches};
 
 use crate::config::{Config, Overrides};
-use crate::converse;
+use crate::{converse, discord};
 use args::{Cli, Command, Common};
 use exit::Failure;
 use terminal::Terminal;
@@ -33,7 +34,7 @@ pub fn main() -> ExitCode {
             return error.print().map_or(ExitCode::from(1), |()| ExitCode::from(code));
         }
     };
-    log_to_stderr(cli.common.verbose);
+    logging::to_stderr(cli.common.verbose);
     std::panic::catch_unwind(|| run(cli)).unwrap_or_else(|_| {
         terminal::complain(
             "error: a fault inside goobster (above); please report it with the command you typed",
@@ -101,6 +102,10 @@ fn carry_out(cli: Cli, terminal: Terminal) -> Result<(), Failure> {
             let config = load(&common, args.talk.overrides(common.profile))?;
             block_on(converse::command::run(&args, &config, &common, terminal))
         }
+        Command::Run(args) => {
+            let config = load(&common, args.talk.overrides(common.profile))?;
+            block_on(discord::run::run(&args, &config, &common, terminal))
+        }
         Command::Demo(args) => {
             let config = load(&common, args.talk.overrides(common.profile))?;
             block_on(converse::demo::run(&args, &config, &common, terminal))
@@ -135,26 +140,6 @@ fn block_on(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Fa
     // A decode that hangs must not keep the command from ending.
     runtime.shutdown_timeout(std::time::Duration::from_secs(2));
     result
-}
-
-fn log_to_stderr(verbose: u8) {
-    use tracing_subscriber::EnvFilter;
-    let default = match verbose {
-        0 => "error",
-        1 => "info,ort=warn",
-        2 => "debug,ort=info,hyper=info,reqwest=info",
-        _ => "trace",
-    };
-    let wanted = std::env::var("GOOBSTER_LOG")
-        .ok()
-        .filter(|wanted| !wanted.is_empty());
-    let filter = wanted
-        .and_then(|wanted| EnvFilter::try_new(wanted).ok())
-        .unwrap_or_else(|| EnvFilter::new(default));
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .try_init();
 }
 
 #[cfg(test)]

@@ -1,7 +1,5 @@
 //! `goobster store`: the file that holds quotas and sessions, examined and mended.
 
-use std::path::PathBuf;
-
 use goobster_core::limits::LimitsError;
 use goobster_store::{CheckReport, RepairMode, check, repair};
 
@@ -11,7 +9,7 @@ use super::terminal::Terminal;
 
 /// Examines or mends the store.
 pub(super) fn run(args: &Store, terminal: Terminal) -> Result<(), Failure> {
-    let path = args.file.clone().map_or_else(default_path, Ok)?;
+    let path = args.file.clone().map_or_else(crate::discord::store_file, Ok)?;
     let failed = |error: LimitsError| match error {
         LimitsError::Corrupt { .. } => {
             Failure::BadInput(format!("{error}\n`goobster store repair` keeps what it can"))
@@ -55,15 +53,6 @@ pub(super) fn run(args: &Store, terminal: Terminal) -> Result<(), Failure> {
             ))
         }
     }
-}
-
-/// Where the bot keeps its store: the user's data folder.
-fn default_path() -> Result<PathBuf, Failure> {
-    directories::ProjectDirs::from("", "", "goobster")
-        .map(|dirs| dirs.data_dir().join("goobster.redb"))
-        .ok_or_else(|| {
-            Failure::Configuration("the system names no home folder: give the store with --file".to_owned())
-        })
 }
 
 fn show(found: &CheckReport, terminal: Terminal) -> Result<(), Failure> {

@@ -2,6 +2,8 @@
 //!
 //! A file is optional. Unknown keys are refused, with the line, so that a typing error never passes silently.
 
+pub mod discord;
+
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -121,6 +123,14 @@ pub struct Config {
     pub synthesiser: AudioServer,
     /// Turn-taking.
     pub conversation: Talk,
+    /// The bot on Discord.
+    pub discord: discord::Discord,
+    /// Voice time and places.
+    pub limits: discord::Limits,
+    /// Sessions.
+    pub session: discord::Sessions,
+    /// Where quotas and sessions are kept.
+    pub store: discord::Store,
 }
 
 /// What the command line sets over the file.
@@ -245,6 +255,9 @@ impl Config {
                 return wrong(format!("{key} = '{text}' is no http:// or https:// address"));
             }
         }
+        self.discord.check()?;
+        self.limits.config()?;
+        self.session.config()?;
         self.language_choice(LanguageChoice::Detect).map(drop)
     }
 

@@ -44,7 +44,7 @@ pub(super) async fn hold(
 ) -> Result<(), Failure> {
     let engines = Engines::new(config, common.offline, terminal);
     let people = speakers.len();
-    let parts = parts(&engines, config, people, pace)?;
+    let parts = parts(&engines, config, pace)?;
     let (model, brain) = (parts.recogniser.model().to_owned(), parts.responder.name());
     let mut reporter = Reporter::new(terminal, out)?;
     let outcome = tokio::select! {
@@ -66,7 +66,7 @@ pub(super) async fn hold(
 }
 
 /// Waits for Ctrl-C, or for the system to end the process.
-pub(super) async fn told_to_stop() {
+pub async fn told_to_stop() {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
@@ -83,8 +83,8 @@ pub(super) async fn told_to_stop() {
     }
 }
 
-/// Everything that a room with `people` speakers needs.
-pub fn parts(engines: &Engines, config: &Config, people: usize, pace: Pace) -> Result<RoomParts, Failure> {
+/// Everything that a room needs.
+pub fn parts(engines: &Engines, config: &Config, pace: Pace) -> Result<RoomParts, Failure> {
     let mut conversation = goobster_core::conversation::ConversationConfig {
         wake_name: config.conversation.wake_name.clone(),
         ..Default::default()
@@ -107,14 +107,14 @@ pub fn parts(engines: &Engines, config: &Config, people: usize, pace: Pace) -> R
         recogniser,
         throat: Throat::Samples(engines.voices()?, config.voice.clone()),
         responder: engines.responder()?,
-        detectors: (0..people)
-            .map(|_| engines.detector())
-            .collect::<Result<_, _>>()?,
+        detectors: engines.detectors(),
         conversation,
         endpoint,
         language,
         pace,
         begun: UtcMillis::new(jiff::Timestamp::now().as_millisecond()),
+        loudspeaker: None,
+        limits: None,
     })
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use goobster_audio::endpoint::{EndpointConfig, EndpointConfigError};
 use goobster_audio::listener::{HeardEvent, Listener};
@@ -87,6 +88,8 @@ struct Kept {
 /// One speaker's ear.
 pub struct Ear {
     source: u64,
+    /// The room's moment of the first sample.
+    origin: Moment,
     listener: Listener,
     planner: Planner,
     language: LanguageChoice,
@@ -101,9 +104,10 @@ pub struct Ear {
 }
 
 impl Ear {
-    /// An ear for the speaker number `source`.
+    /// An ear for the speaker number `source`, whose first sample is of the room's moment `origin`.
     pub fn new(
         source: u64,
+        origin: Moment,
         endpoint: &EndpointConfig,
         hearing: HearingConfig,
         detector: Box<dyn VoiceDetector + Send>,
@@ -112,6 +116,7 @@ impl Ear {
     ) -> Result<Self, EndpointConfigError> {
         Ok(Self {
             source,
+            origin,
             listener: Listener::new(endpoint, detector)?,
             planner: Planner::new(hearing),
             language,
@@ -159,6 +164,14 @@ impl Ear {
         for event in events {
             self.event(now, event, next_turn, told);
         }
+    }
+
+    /// Nobody wants to know any more: calls off the decodes under way and forgets the samples.
+    pub fn call_off(&mut self) {
+        for (_, abort) in self.running.drain() {
+            abort.raise();
+        }
+        self.kept.clear();
     }
 
     /// Takes in the result of a decode.
@@ -235,8 +248,8 @@ impl Ear {
                 told.push(Told::Hush { turn });
                 told.push(Told::Ended {
                     turn,
-                    from: moment(from),
-                    voice_end: moment(utterance.voice_end.samples()),
+                    from: self.moment(from),
+                    voice_end: self.moment(utterance.voice_end.samples()),
                 });
                 let ended = Heard::Ended {
                     from,
@@ -301,8 +314,8 @@ impl Ear {
                     told.push(Told::Partial {
                         turn,
                         forming,
-                        from: moment(from),
-                        upto: moment(upto),
+                        from: self.moment(from),
+                        upto: self.moment(upto),
                     });
                 }
                 Effect::FinalCaption {
@@ -315,8 +328,8 @@ impl Ear {
                     self.kept.remove(&turn);
                     told.push(Told::Final {
                         turn,
-                        from: moment(from),
-                        voice_end: moment(voice_end),
+                        from: self.moment(from),
+                        voice_end: self.moment(voice_end),
                         recognition,
                     });
                 }
@@ -353,8 +366,9 @@ impl Ear {
         let so_far = self.listener.utterance_so_far()?;
         slice(so_far.start.samples(), so_far.audio)
     }
-}
 
-fn moment(samples: u64) -> Moment {
-    Moment::from_millis(Position::new(samples).millis())
+    fn moment(&self, samples: u64) -> Moment {
+        let since = Duration::from_millis(Position::new(samples).millis());
+        self.origin.after(since)
+    }
 }

@@ -34,7 +34,7 @@ pub async fn run(args: &Listen, config: &Config, common: &Common, terminal: Term
     let host = tokio::task::spawn_blocking(HostSpeech::connect)
         .await
         .map_err(|e| Failure::Failed(format!("the host's voice: {e}")))??;
-    let mut parts = command::parts(&engines, config, 1, Pace::Real)?;
+    let mut parts = command::parts(&engines, config, Pace::Real)?;
     parts.throat = Throat::Host(Arc::new(host));
     stream.play().map_err(|e| no_microphone(&e))?;
     terminal.note("Listening; end with Ctrl-C.");

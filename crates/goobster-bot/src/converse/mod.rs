@@ -1,7 +1,7 @@
 //! The conversation on real audio.
 //!
 //! - [`room`]: the event loop that joins everything; [`ear`] and [`mouth`] are a speaker's hearing and Goobster's voice.
-//! - [`speakers`]: recordings (or a microphone) played a frame at a time.
+//! - [`source`]: where a seat's sound comes from; [`speakers`]: recordings (or a microphone) played a frame at a time.
 //! - [`playout`]: the queue of sentences being heard.
 //! - [`witness`], [`reporter`], [`turnbook`]: what people see, what is written down, and when everything happened.
 //! - [`command`], [`demo`]: `goobster converse` and `goobster demo`; `microphone`: `goobster listen`.
@@ -15,6 +15,7 @@ pub mod mouth;
 pub mod playout;
 pub mod reporter;
 pub mod room;
+pub mod source;
 pub mod speakers;
 pub mod turnbook;
 pub mod witness;

@@ -2,7 +2,7 @@
 //! given to the host's own voice, which plays them itself.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use goobster_audio::resample::Resampler;
 use goobster_core::language::Language;
@@ -10,7 +10,7 @@ use goobster_core::ports::{AbortFlag, SpeakRequest, SynthesiseError, TextToSpeec
 use goobster_speech::tts::host::{HostEvent, HostVoice};
 use tokio::sync::mpsc;
 
-use super::playout::{PLAYOUT_RATE, Playout, PlayoutEvent};
+use super::playout::{Playout, PlayoutEvent, SharedPlayout};
 
 /// Speech made ahead of what is heard, in seconds: enough to hide the synthesis of the next sentence, little enough that an
 /// interruption wastes little.
@@ -33,7 +33,7 @@ pub enum Throat {
 pub enum Spoken {
     /// The voice was chosen; a word to the user when it is not what they would expect.
     Voice(Option<String>),
-    /// Some samples at [`PLAYOUT_RATE`].
+    /// Some samples at the playout's rate.
     Samples(Vec<f32>),
     /// The host began to play it.
     Began,
@@ -47,20 +47,23 @@ pub struct Mouth<K> {
     reports: mpsc::Sender<(K, Spoken)>,
     waiting: VecDeque<(K, String, Language)>,
     making: Option<(K, AbortFlag)>,
-    playout: Playout<K>,
+    playout: SharedPlayout<K>,
+    rate: u32,
     /// What the host played, to be told with the next frame.
     played: Vec<PlayoutEvent<K>>,
 }
 
 impl<K: Copy + Eq + Send + 'static> Mouth<K> {
-    /// A silent mouth. Tasks report on `reports`; pass what they say to [`Mouth::report`].
-    pub fn new(throat: Throat, reports: mpsc::Sender<(K, Spoken)>) -> Self {
+    /// A silent mouth that speaks at `rate` samples a second. Tasks report on `reports`; pass what they say to
+    /// [`Mouth::report`].
+    pub fn new(throat: Throat, rate: u32, reports: mpsc::Sender<(K, Spoken)>) -> Self {
         Self {
             throat,
             reports,
             waiting: VecDeque::new(),
             making: None,
-            playout: Playout::default(),
+            playout: Arc::new(Mutex::new(Playout::new(rate))),
+            rate,
             played: Vec::new(),
         }
     }
@@ -85,12 +88,12 @@ impl<K: Copy + Eq + Send + 'static> Mouth<K> {
             tracing::warn!(%error, "the host's voice did not stop");
         }
         self.played.clear();
-        self.playout.stop();
+        self.playout().stop();
     }
 
     /// Whether nothing is being made or waits to be heard.
     pub fn is_silent(&self) -> bool {
-        self.waiting.is_empty() && self.making.is_none() && self.playout.is_empty()
+        self.waiting.is_empty() && self.making.is_none() && self.playout().is_empty()
     }
 
     /// Whether a synthesis runs.
@@ -107,7 +110,7 @@ impl<K: Copy + Eq + Send + 'static> Mouth<K> {
         match spoken {
             Spoken::Voice(_) => None,
             Spoken::Samples(samples) => {
-                self.playout.push(key, &samples);
+                self.playout().push(key, &samples);
                 None
             }
             Spoken::Began => {
@@ -116,7 +119,7 @@ impl<K: Copy + Eq + Send + 'static> Mouth<K> {
             }
             Spoken::Done(result) => {
                 self.making = None;
-                self.playout.complete(key);
+                self.playout().complete(key);
                 if matches!(self.throat, Throat::Host(_)) && result.is_ok() {
                     self.played.push(PlayoutEvent::Ended(key));
                 }
@@ -128,18 +131,33 @@ impl<K: Copy + Eq + Send + 'static> Mouth<K> {
 
     /// The line being heard and how much of it went out, `0.0..=1.0`.
     pub fn progress(&self) -> Option<(K, f32)> {
-        self.playout.progress()
+        self.playout().progress()
     }
 
     /// Draws one frame for the output.
-    pub fn draw(&mut self, frame: &mut [f32], events: &mut Vec<PlayoutEvent<K>>) {
-        events.append(&mut self.played);
-        self.playout.draw(frame, events);
+    pub fn draw(&self, frame: &mut [f32]) {
+        self.playout().draw(frame);
+    }
+
+    /// What began and ended since this was asked last, whoever drew it; the next sentence is made when there is room.
+    pub fn events(&mut self) -> Vec<PlayoutEvent<K>> {
+        let mut events = std::mem::take(&mut self.played);
+        events.append(&mut self.playout().take_events());
         self.advance();
+        events
+    }
+
+    /// The queue, for whoever draws from it on a clock of its own; `None` while nothing waits in it.
+    pub fn waiting_sound(&self) -> Option<&SharedPlayout<K>> {
+        (self.playout().waiting_s() > 0.0).then_some(&self.playout)
+    }
+
+    fn playout(&self) -> MutexGuard<'_, Playout<K>> {
+        self.playout.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn advance(&mut self) {
-        if self.making.is_some() || self.playout.waiting_s() > AHEAD_S {
+        if self.making.is_some() || self.playout().waiting_s() > AHEAD_S {
             return;
         }
         let Some((key, text, language)) = self.waiting.pop_front() else {
@@ -150,16 +168,16 @@ impl<K: Copy + Eq + Send + 'static> Mouth<K> {
         let reports = self.reports.clone();
         match &self.throat {
             Throat::Samples(voices, voice) => {
-                self.playout.open(key);
+                self.playout().open(key);
                 let request = SpeakRequest {
                     text,
                     language,
                     voice: voice.clone(),
                     abort,
                 };
-                let voices = Arc::clone(voices);
+                let (voices, rate) = (Arc::clone(voices), self.rate);
                 tokio::spawn(async move {
-                    let result = synthesise(key, voices.as_ref(), request, &reports).await;
+                    let result = synthesise(key, voices.as_ref(), request, rate, &reports).await;
                     let _ = reports.send((key, Spoken::Done(result))).await;
                 });
             }
@@ -201,6 +219,7 @@ async fn synthesise<K: Copy>(
     key: K,
     voices: &dyn TextToSpeech,
     request: SpeakRequest,
+    rate: u32,
     reports: &mpsc::Sender<(K, Spoken)>,
 ) -> Result<(), SynthesiseError> {
     let failed = |e: goobster_audio::AudioError| SynthesiseError::Engine {
@@ -218,7 +237,7 @@ async fn synthesise<K: Copy>(
         .send((key, Spoken::Voice(stream.notice.take())))
         .await
         .map_err(|_| gone())?;
-    let mut resampler = Resampler::new(stream.rate, PLAYOUT_RATE, 1).map_err(failed)?;
+    let mut resampler = Resampler::new(stream.rate, rate, 1).map_err(failed)?;
     while let Some(chunk) = stream.chunks.recv().await {
         let mut samples = Vec::new();
         resampler.process(&chunk?.samples, &mut samples).map_err(failed)?;

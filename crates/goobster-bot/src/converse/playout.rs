@@ -4,8 +4,9 @@
 //! [`Playout::draw`] once a frame and learns what began and what ended in it.
 
 use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
 
-/// Samples a second of everything in the queue: mono, the rate that `reply.wav` is written at.
+/// Samples a second of a reply that is written down: mono, the rate of `reply.wav`.
 pub const PLAYOUT_RATE: u32 = 24_000;
 
 /// Samples of a 20 ms frame.
@@ -14,8 +15,8 @@ pub const PLAYOUT_FRAME: usize = (PLAYOUT_RATE / 50) as usize;
 /// A sample louder than this is audible: -50 dB below full scale. Quieter beginnings of a sentence are skipped.
 const AUDIBLE: f32 = 0.003;
 
-/// Samples kept before the first audible one, so that a soft onset is not cut: 10 ms.
-const ONSET: usize = (PLAYOUT_RATE / 100) as usize;
+/// Samples kept before the first audible one, so that a soft onset is not cut, as a share of a second: 10 ms.
+const ONSETS_A_SECOND: u32 = 100;
 
 /// What happened in a frame. `K` names a sentence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,21 +36,39 @@ struct Sentence<K> {
     heard: usize,
 }
 
-/// Sentences waiting to be heard.
+/// Sentences waiting to be heard, mono.
 #[derive(Debug)]
 pub struct Playout<K> {
     sentences: VecDeque<Sentence<K>>,
+    rate: u32,
+    events: Vec<PlayoutEvent<K>>,
 }
 
-impl<K> Default for Playout<K> {
-    fn default() -> Self {
+/// A queue that whoever plays it draws from, on a thread of its own.
+pub type SharedPlayout<K> = Arc<Mutex<Playout<K>>>;
+
+impl<K> Playout<K> {
+    /// An empty queue for `rate` samples a second.
+    pub const fn new(rate: u32) -> Self {
         Self {
             sentences: VecDeque::new(),
+            rate,
+            events: Vec::new(),
         }
     }
 }
 
 impl<K: Copy + Eq> Playout<K> {
+    /// Samples a second.
+    pub const fn rate(&self) -> u32 {
+        self.rate
+    }
+
+    /// What began and ended in the frames drawn since it was asked last.
+    pub fn take_events(&mut self) -> Vec<PlayoutEvent<K>> {
+        std::mem::take(&mut self.events)
+    }
+
     /// Opens a sentence at the end of the queue; samples follow by [`Playout::push`].
     pub fn open(&mut self, key: K) {
         self.sentences.push_back(Sentence {
@@ -66,11 +85,12 @@ impl<K: Copy + Eq> Playout<K> {
         let Some(sentence) = self.sentences.iter_mut().find(|s| s.key == key) else {
             return;
         };
-        if !sentence.began && sentence.samples.len() <= ONSET {
+        let onset = (self.rate / ONSETS_A_SECOND) as usize;
+        if !sentence.began && sentence.samples.len() <= onset {
             // Silence before the first sound only delays the answer.
             sentence.samples.extend(samples);
             let audible = sentence.samples.iter().position(|s| s.abs() > AUDIBLE);
-            let silent = audible.unwrap_or(sentence.samples.len()).saturating_sub(ONSET);
+            let silent = audible.unwrap_or(sentence.samples.len()).saturating_sub(onset);
             sentence.samples.drain(..silent);
         } else {
             sentence.samples.extend(samples);
@@ -97,7 +117,7 @@ impl<K: Copy + Eq> Playout<K> {
     /// Seconds of speech waiting.
     pub fn waiting_s(&self) -> f64 {
         let samples: usize = self.sentences.iter().map(|s| s.samples.len()).sum();
-        samples as f64 / f64::from(PLAYOUT_RATE)
+        samples as f64 / f64::from(self.rate)
     }
 
     /// The sentence being heard and how much of what is known of it went out, `0.0..=1.0`.
@@ -107,8 +127,8 @@ impl<K: Copy + Eq> Playout<K> {
         Some((sentence.key, sentence.heard as f32 / known.max(1) as f32))
     }
 
-    /// Fills one frame with what is next, silence where nothing is, and adds what began and ended to `events`.
-    pub fn draw(&mut self, frame: &mut [f32], events: &mut Vec<PlayoutEvent<K>>) {
+    /// Fills one frame with what is next, silence where nothing is.
+    pub fn draw(&mut self, frame: &mut [f32]) {
         let mut filled = 0;
         while let Some(sentence) = self.sentences.front_mut() {
             let take = sentence.samples.len().min(frame.len() - filled);
@@ -117,14 +137,14 @@ impl<K: Copy + Eq> Playout<K> {
             }
             if !sentence.began && frame[filled..filled + take].iter().any(|s| s.abs() > AUDIBLE) {
                 sentence.began = true;
-                events.push(PlayoutEvent::Began(sentence.key));
+                self.events.push(PlayoutEvent::Began(sentence.key));
             }
             filled += take;
             sentence.heard += take;
             if !sentence.samples.is_empty() || !sentence.complete {
                 break;
             }
-            events.push(PlayoutEvent::Ended(sentence.key));
+            self.events.push(PlayoutEvent::Ended(sentence.key));
             self.sentences.pop_front();
         }
         frame[filled..].fill(0.0);
@@ -142,7 +162,8 @@ mod tests {
             if playout.is_empty() {
                 break;
             }
-            playout.draw(&mut frame, &mut events);
+            playout.draw(&mut frame);
+            events.append(&mut playout.take_events());
             heard.extend_from_slice(&frame);
         }
         (heard, events)
@@ -150,7 +171,7 @@ mod tests {
 
     #[test]
     fn sentences_follow_each_other_without_a_gap() {
-        let mut playout = Playout::default();
+        let mut playout = Playout::new(PLAYOUT_RATE);
         for (key, level) in [(1, 0.1), (2, 0.2)] {
             playout.open(key);
             playout.push(key, &[level; 700]);
@@ -166,7 +187,7 @@ mod tests {
     #[test]
     fn silence_before_the_first_sound_is_skipped_however_it_is_cut() {
         for cut in [1, 100, 480, 5000] {
-            let mut playout = Playout::default();
+            let mut playout = Playout::new(PLAYOUT_RATE);
             playout.open(1);
             let mut samples = vec![0.0; 6000];
             samples.extend_from_slice(&[0.5; 600]);
@@ -175,21 +196,26 @@ mod tests {
             }
             playout.complete(1);
             let (heard, _) = drain(&mut playout);
-            assert_eq!(heard.iter().position(|s| *s > 0.4), Some(ONSET), "cut {cut}");
+            assert_eq!(
+                heard.iter().position(|s| *s > 0.4),
+                Some((PLAYOUT_RATE / ONSETS_A_SECOND) as usize),
+                "cut {cut}"
+            );
             assert_eq!(heard.iter().filter(|s| **s > 0.4).count(), 600);
         }
     }
 
     #[test]
     fn a_sentence_still_being_made_keeps_its_place() {
-        let mut playout = Playout::default();
+        let mut playout = Playout::new(PLAYOUT_RATE);
         playout.open(1);
         playout.open(2);
         playout.push(2, &[0.2; 100]);
         playout.complete(2);
         let mut frame = [1.0; PLAYOUT_FRAME];
         let mut events = Vec::new();
-        playout.draw(&mut frame, &mut events);
+        playout.draw(&mut frame);
+        events.append(&mut playout.take_events());
         assert!(events.is_empty() && frame.iter().all(|s| *s == 0.0));
         playout.complete(1);
         let (heard, events) = drain(&mut playout);
@@ -199,7 +225,7 @@ mod tests {
 
     #[test]
     fn what_was_stopped_is_not_heard() {
-        let mut playout = Playout::default();
+        let mut playout = Playout::new(PLAYOUT_RATE);
         playout.open(1);
         playout.push(1, &vec![0.5; 4800]);
         playout.stop();

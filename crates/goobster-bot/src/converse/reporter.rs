@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use goobster_audio::wav::WavWriter;
 use goobster_core::conversation::Outcome;
+use goobster_core::conversation::ReplyId;
 use goobster_core::ids::TurnId;
 use goobster_core::language::Language;
 use goobster_core::transcript::{Caption, CaptionFormat, CaptionKind, Transcript};
@@ -253,7 +254,7 @@ impl Witness for Reporter {
         self.end_line()
     }
 
-    fn reply_grows(&mut self, line: &str) -> Result<(), Failure> {
+    fn reply_grows(&mut self, _: ReplyId, line: &str) -> Result<(), Failure> {
         self.end_line()?;
         self.terminal
             .line(&format!("{:>8}  {}: {line}", "", "Goobster".green().bold()))

@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 use goobster_audio::file::AudioFile;
 use goobster_audio::marks::{MARK_FRAME, Marker, Marks};
 
+use super::source::{Sound, Source};
 use crate::cli::exit::Failure;
 
 /// Samples of a 20 ms frame at 16 kHz.
@@ -84,17 +85,6 @@ pub struct Speaker {
     notice: Option<String>,
 }
 
-/// What a speaker does in one frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sound {
-    /// The frame holds sound.
-    Frame,
-    /// Nothing is played.
-    Silence,
-    /// Everything was played.
-    Over,
-}
-
 impl Speaker {
     /// A speaker named after their first recording. Opens it, so that a bad file is told before anything plays.
     pub fn new(name: String, recordings: Vec<PathBuf>) -> Result<Self, Failure> {
@@ -132,29 +122,26 @@ impl Speaker {
             notice: None,
         }
     }
+}
 
-    /// Whether Goobster's own voice comes back through this speaker's microphone.
-    pub fn hears_us(&self) -> bool {
+impl Source for Speaker {
+    fn hears_us(&self) -> bool {
         self.live.as_ref().is_some_and(|live| live.hears_us)
     }
 
-    /// The name shown in captions.
-    pub fn name(&self) -> &str {
+    fn name(&self) -> &str {
         &self.name
     }
 
-    /// What went wrong while playing, if anything; told once.
-    pub fn take_failure(&mut self) -> Option<Failure> {
+    fn take_failure(&mut self) -> Option<Failure> {
         self.failure.take()
     }
 
-    /// What was damaged in a recording that was played all the same; told once.
-    pub fn take_notice(&mut self) -> Option<String> {
+    fn take_notice(&mut self) -> Option<String> {
         self.notice.take()
     }
 
-    /// The marked end of speech between two moments of the room, in milliseconds.
-    pub fn end_of_speech(&self, from_ms: u64, to_ms: u64) -> Option<u64> {
+    fn end_of_speech(&self, from_ms: u64, to_ms: u64) -> Option<u64> {
         let began_ms = self.began * 20;
         let mark = self
             .marks
@@ -162,10 +149,17 @@ impl Speaker {
         Some(mark + began_ms)
     }
 
-    /// Fills the room's frame number `now`. `answered` says that the room is at rest: the next recording may begin
-    /// once it is, and `pause` frames have passed.
-    pub fn play(&mut self, now: u64, answered: bool, pause: u64, frame: &mut [f32; FRAME]) -> Sound {
-        frame.fill(0.0);
+    fn pull(&mut self, now: u64, answered: bool, pause: u64, sound: &mut Vec<f32>) -> Sound {
+        let mut frame = [0.0; FRAME];
+        let played = self.play(now, answered, pause, &mut frame);
+        sound.extend_from_slice(&frame);
+        played
+    }
+}
+
+impl Speaker {
+    /// Fills the room's frame number `now`.
+    fn play(&mut self, now: u64, answered: bool, pause: u64, frame: &mut [f32; FRAME]) -> Sound {
         if let Some(live) = &mut self.live {
             return live.read(frame);
         }

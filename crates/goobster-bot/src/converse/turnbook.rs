@@ -111,6 +111,11 @@ impl TurnBook {
         self.turns.iter_mut().rev().find(|t| t.turn == turn)
     }
 
+    /// Forgets the turns whose end was told.
+    pub fn forget_closed(&mut self) {
+        self.turns.retain(|turn| !turn.closed);
+    }
+
     /// The turns whose end was not told yet.
     pub fn unclosed(&self) -> Vec<TurnId> {
         let open = self.turns.iter().filter(|t| !t.closed);

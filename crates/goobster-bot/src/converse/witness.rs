@@ -2,7 +2,7 @@
 
 use goobster_core::conversation::{Outcome, ReplyId};
 use goobster_core::hearing::Forming;
-use goobster_core::ids::TurnId;
+use goobster_core::ids::{TurnId, UserId};
 use goobster_core::language::Language;
 use goobster_core::time::Moment;
 
@@ -15,6 +15,8 @@ pub struct PartialCaption<'a> {
     /// The turn.
     pub turn: TurnId,
     /// Who speaks.
+    pub who: UserId,
+    /// Their name.
     pub speaker: &'a str,
     /// Firm and tentative words.
     pub forming: &'a Forming,
@@ -30,6 +32,8 @@ pub struct FinalCaption<'a> {
     /// The turn.
     pub turn: TurnId,
     /// Who spoke.
+    pub who: UserId,
+    /// Their name.
     pub speaker: &'a str,
     /// Where the turn began.
     pub from: Moment,
@@ -83,7 +87,7 @@ pub trait Witness: Send {
     /// A turn that turned out not to be speech: its partial caption is taken back.
     fn dropped(&mut self, turn: TurnId) -> Result<(), Failure>;
     /// A line of a reply, as it is made.
-    fn reply_grows(&mut self, line: &str) -> Result<(), Failure>;
+    fn reply_grows(&mut self, reply: ReplyId, line: &str) -> Result<(), Failure>;
     /// A whole reply.
     fn reply(&mut self, reply: &Reply<'_>) -> Result<(), Failure>;
     /// A turn is done with.

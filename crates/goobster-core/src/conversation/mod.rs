@@ -54,6 +54,12 @@ impl ReplyId {
 }
 
 impl LineId {
+    /// The line of an announcement that no conversation asked for (the n-th of its room): it is played like any other,
+    /// and events about it are ignored.
+    pub const fn announcement(number: u64) -> Self {
+        Self(u64::MAX - number)
+    }
+
     /// The number, for logs and JSON.
     pub const fn get(self) -> u64 {
         self.0

@@ -263,6 +263,18 @@ impl SessionManager {
         })
     }
 
+    /// Ends a session for a reason of its surroundings: its owner left, its channel is gone.
+    ///
+    /// # Errors
+    /// [`Refusal::AlreadyEnded`].
+    pub fn end_because(&self, id: SessionId, reason: CloseReason) -> Result<Ending, Refusal> {
+        let session = self.core.registry.get(id).ok_or(Refusal::AlreadyEnded)?;
+        session.ask_to_end(reason);
+        Ok(Ending {
+            session: Some(session),
+        })
+    }
+
     /// Ends every session of a guild's call: the call was lost, or the bot was thrown out. Says how many there were.
     pub fn end_call(&self, guild: GuildId, reason: CloseReason) -> usize {
         let sessions = self.core.registry.all();

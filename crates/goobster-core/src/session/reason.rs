@@ -33,6 +33,16 @@ pub enum CloseReason {
     Crashed,
     /// Another process holds the place now: this one was away too long.
     Fenced,
+    /// Goobster was disconnected from the voice channel.
+    Kicked,
+    /// The voice channel or its guild is gone.
+    ChannelGone,
+    /// Nobody else was in the voice channel any more.
+    LeftAlone,
+    /// Its owner left the voice channel and did not come back.
+    OwnerLeft,
+    /// Discord ended the call, or does not let Goobster take part in it.
+    CallEnded,
 }
 
 impl CloseReason {
@@ -50,6 +60,11 @@ impl CloseReason {
             Self::ShuttingDown => "shutting_down",
             Self::Crashed => "crashed",
             Self::Fenced => "fenced",
+            Self::Kicked => "kicked",
+            Self::ChannelGone => "channel_gone",
+            Self::LeftAlone => "left_alone",
+            Self::OwnerLeft => "owner_left",
+            Self::CallEnded => "call_ended",
         }
     }
 
@@ -57,7 +72,12 @@ impl CloseReason {
     pub const fn is_failure(self) -> bool {
         matches!(
             self,
-            Self::StartFailed | Self::ConnectionLost | Self::Faulted | Self::Crashed | Self::Fenced
+            Self::StartFailed
+                | Self::ConnectionLost
+                | Self::Faulted
+                | Self::Crashed
+                | Self::Fenced
+                | Self::CallEnded
         )
     }
 }
@@ -77,6 +97,11 @@ impl fmt::Display for CloseReason {
             Self::ShuttingDown => "The session ended because Goobster is shutting down.",
             Self::Crashed => "The session ended because Goobster had to restart.",
             Self::Fenced => "The session ended because another Goobster took over.",
+            Self::Kicked => "The session ended because I was disconnected from the voice channel.",
+            Self::ChannelGone => "The session ended because the voice channel is gone.",
+            Self::LeftAlone => "The session ended because nobody was left in the voice channel.",
+            Self::OwnerLeft => "The session ended because its owner left the voice channel.",
+            Self::CallEnded => "The session ended because Discord ended the call.",
         })
     }
 }

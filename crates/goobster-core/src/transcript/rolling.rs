@@ -62,6 +62,14 @@ impl Transcript {
         }
     }
 
+    /// Forgets everything that a speaker said; how many captions there were.
+    pub fn forget(&mut self, speaker: &str) -> usize {
+        let before = self.captions.len();
+        self.captions.retain(|caption| caption.speaker != speaker);
+        self.bytes = self.captions.iter().map(size).sum();
+        before - self.captions.len()
+    }
+
     /// The captions kept, by start time.
     pub fn captions(&self) -> impl DoubleEndedIterator<Item = &Caption> + ExactSizeIterator {
         self.captions.iter()

@@ -87,7 +87,7 @@ impl Recording {
     /// Opens a recording.
     pub fn open(path: &Path, engines: &Engines<'_>) -> Result<Self, Failure> {
         let file = AudioFile::open(path)?;
-        let listener = Listener::new(&EndpointConfig::transcription(), engines.detector()?)
+        let listener = Listener::new(&EndpointConfig::transcription(), engines.detector())
             .map_err(|e| Failure::Configuration(e.to_string()))?;
         Ok(Self {
             file,

@@ -17,13 +17,18 @@ use crate::converse::turnbook::TurnTimes;
 use crate::converse::witness::{Reply, TurnEnd};
 
 impl Room<'_> {
-    /// Draws a frame of the reply and tells what began and ended in it.
+    /// Draws a frame of the reply, where nobody else does, and tells what began and ended.
     pub(super) fn play(&mut self) -> Result<(), Failure> {
-        let mut sound = [0.0; PLAYOUT_FRAME];
-        let mut events = Vec::new();
-        self.mouth.draw(&mut sound, &mut events);
-        self.witness.sound(&sound)?;
-        for event in events {
+        if let Some(loudspeaker) = &self.parts.loudspeaker {
+            if let Some(playout) = self.mouth.waiting_sound() {
+                loudspeaker.wake(playout);
+            }
+        } else {
+            let mut sound = [0.0; PLAYOUT_FRAME];
+            self.mouth.draw(&mut sound);
+            self.witness.sound(&sound)?;
+        }
+        for event in self.mouth.events() {
             match event {
                 PlayoutEvent::Began(line) => {
                     self.line_began(line);
@@ -146,7 +151,7 @@ impl Room<'_> {
                 if new.is_empty() {
                     Ok(())
                 } else {
-                    self.witness.reply_grows(&new)
+                    self.witness.reply_grows(reply, &new)
                 }
             }
             Effect::ReplyClosed {
@@ -214,7 +219,7 @@ impl Room<'_> {
             history: request.history,
             language: request.language,
             wake_name: self.parts.conversation.wake_name.clone(),
-            limits: None,
+            limits: self.parts.limits.as_ref().and_then(|told| told()),
             // The dice of a conversation differ from one to the next, and a test knows when its own began.
             seed: self.parts.begun.get().unsigned_abs().wrapping_add(reply.get()),
             abort: open.abort.clone(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use goobster_core::conversation::Event;
-use goobster_core::ids::TurnId;
+use goobster_core::ids::{TurnId, UserId};
 use goobster_core::language::Language;
 use goobster_core::ports::{LanguageChoice, Recognition};
 use goobster_core::time::Moment;
@@ -17,8 +17,10 @@ use crate::converse::witness::{FinalCaption, PartialCaption};
 
 impl Room<'_> {
     /// Tells the conversation how much voice there is in a turn: what a barge-in is measured by.
-    pub(super) fn report_voice(&mut self, index: usize) -> Result<(), Failure> {
-        let seat = &mut self.seats[index];
+    pub(super) fn report_voice(&mut self, who: UserId) -> Result<(), Failure> {
+        let Some(seat) = self.seats.get_mut(&who) else {
+            return Ok(());
+        };
         let (Some(turn), true) = (seat.turn, seat.voice) else {
             return Ok(());
         };
@@ -27,34 +29,35 @@ impl Room<'_> {
             return Ok(());
         }
         let voiced = FRAME_TIME * u32::try_from(seat.voiced).unwrap_or(u32::MAX);
-        let who = seat.who;
         self.converse(Event::Voice { who, turn, voiced })
     }
 
-    pub(super) fn told_by(&mut self, index: usize, told: &mut Vec<Told>) -> Result<(), Failure> {
-        let who = self.seats[index].who;
+    pub(super) fn told_by(&mut self, who: UserId, told: &mut Vec<Told>) -> Result<(), Failure> {
         for told in told.drain(..) {
+            let Some(seat) = self.seats.get_mut(&who) else {
+                return Ok(());
+            };
             match told {
                 Told::Voice { turn } => {
-                    let seat = &mut self.seats[index];
                     seat.voice = true;
                     if seat.turn != Some(turn) {
                         (seat.turn, seat.voiced) = (Some(turn), 0);
                         self.converse(Event::SpeechStarted { who, turn })?;
                     }
                 }
-                Told::Hush { .. } => self.seats[index].voice = false,
+                Told::Hush { .. } => seat.voice = false,
                 Told::Ended {
                     turn,
                     from,
                     voice_end,
                 } => {
+                    let mark = seat.source.end_of_speech(from.as_millis(), self.frame * 20);
+                    let (ended, name) = (
+                        mark.map_or(voice_end, Moment::from_millis),
+                        seat.source.name().to_owned(),
+                    );
                     let now = self.now();
-                    let seat = &self.seats[index];
-                    let mark = seat.speaker.end_of_speech(from.as_millis(), self.frame * 20);
-                    let ended = mark.map_or(voice_end, Moment::from_millis);
-                    self.book
-                        .open(TurnTimes::new(turn, seat.speaker.name().to_owned(), ended, now));
+                    self.book.open(TurnTimes::new(turn, name, ended, now));
                     self.converse(Event::SpeechStopped { who, turn })?;
                 }
                 Told::Decode { ticket, request } => {
@@ -62,13 +65,7 @@ impl Room<'_> {
                     let (recogniser, inbox) = (Arc::clone(&self.parts.recogniser), self.inbox.clone());
                     tokio::spawn(async move {
                         let result = recogniser.recognise(request).await;
-                        let _ = inbox
-                            .send(Message::Decoded {
-                                seat: index,
-                                ticket,
-                                result,
-                            })
-                            .await;
+                        let _ = inbox.send(Message::Decoded { who, ticket, result }).await;
                     });
                 }
                 Told::Partial {
@@ -82,10 +79,10 @@ impl Room<'_> {
                         .trim()
                         .to_owned();
                     self.shown.insert(turn);
-                    let speaker = self.seats[index].speaker.name();
                     self.witness.partial(&PartialCaption {
                         turn,
-                        speaker,
+                        who,
+                        speaker: seat.source.name(),
                         forming: &forming,
                         from,
                         upto,
@@ -98,7 +95,7 @@ impl Room<'_> {
                     voice_end,
                     recognition,
                 } => {
-                    self.final_caption(index, turn, (from, voice_end), &recognition)?;
+                    self.final_caption(who, turn, (from, voice_end), &recognition)?;
                 }
                 Told::Failed { turn, error } => {
                     self.troubles.hearing += 1;
@@ -121,12 +118,12 @@ impl Room<'_> {
 
     pub(super) fn final_caption(
         &mut self,
-        index: usize,
+        who: UserId,
         turn: TurnId,
         (from, voice_end): (Moment, Moment),
         recognition: &Recognition,
     ) -> Result<(), Failure> {
-        let (who, now, text) = (self.seats[index].who, self.now(), recognition.text());
+        let (now, text) = (self.now(), recognition.text());
         if text.is_empty() {
             self.witness.dropped(turn)?;
             return self.converse(Event::Nothing { who, turn });
@@ -134,9 +131,13 @@ impl Room<'_> {
         if let Some(times) = self.book.get_mut(turn) {
             times.captioned = Some(now);
         }
+        let Some(seat) = self.seats.get(&who) else {
+            return Ok(());
+        };
         self.witness.caption(&FinalCaption {
             turn,
-            speaker: self.seats[index].speaker.name(),
+            who,
+            speaker: seat.source.name(),
             from,
             upto: voice_end,
             text: &text,

@@ -4,13 +4,16 @@
 //! witness is told everything that people see. At real pace the clock is the machine's; as fast as it goes, it is the number of
 //! frames played, and the loop waits for every decode and every sentence before the next frame, so that the same
 //! recordings give the same conversation.
+//!
+//! [`hold`] plays recordings to their end; [`live`] is the same room in a voice channel, where people come and go.
 
 mod answering;
 mod hearing;
+pub mod live;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +23,8 @@ use goobster_core::conversation::{Conversation, ConversationConfig, Event, LineI
 use goobster_core::hearing::{HearingConfig, Ticket};
 use goobster_core::ids::{TurnId, UserId};
 use goobster_core::ports::{
-    AbortFlag, LanguageChoice, RecogniseError, Recognition, ReplyPiece, RespondError, Responder, SpeechToText,
+    AbortFlag, LanguageChoice, LimitsLeft, RecogniseError, Recognition, ReplyPiece, RespondError, Responder,
+    SpeechToText,
 };
 use goobster_core::time::{Moment, UtcMillis};
 use tokio::sync::mpsc;
@@ -28,7 +32,9 @@ use tokio::time::Instant;
 
 use super::ear::{Ear, Told};
 use super::mouth::{Mouth, Spoken, Throat};
-use super::speakers::{FRAME, Sound, Speaker};
+use super::playout::{PLAYOUT_RATE, SharedPlayout};
+use super::source::{Sound, Source};
+use super::speakers::Speaker;
 use super::turnbook::TurnBook;
 use super::witness::Witness;
 use crate::cli::exit::Failure;
@@ -61,6 +67,21 @@ pub enum Pace {
     Fast,
 }
 
+/// Makes a voice activity detector for each speaker.
+pub type DetectorFactory = Arc<dyn Fn() -> Box<dyn VoiceDetector + Send> + Send + Sync>;
+
+/// What plays a room's voice on a clock of its own.
+pub trait Loudspeaker: Send + Sync {
+    /// Samples a second that it plays.
+    fn rate(&self) -> u32;
+
+    /// There is something to play. Told with every frame while there is: it must be cheap, and again is the same as once.
+    fn wake(&self, playout: &SharedPlayout<LineId>);
+}
+
+/// Says what is left of somebody's voice time, for whoever asks in conversation.
+pub type LimitsTold = Arc<dyn Fn() -> Option<LimitsLeft> + Send + Sync>;
+
 /// What a room is made of.
 pub struct RoomParts {
     /// What hears.
@@ -69,8 +90,8 @@ pub struct RoomParts {
     pub throat: Throat,
     /// What answers.
     pub responder: Arc<dyn Responder>,
-    /// A voice activity detector a speaker.
-    pub detectors: Vec<Box<dyn VoiceDetector + Send>>,
+    /// Makes a voice activity detector for each speaker.
+    pub detectors: DetectorFactory,
     /// Turn-taking.
     pub conversation: ConversationConfig,
     /// Endpointing.
@@ -81,12 +102,16 @@ pub struct RoomParts {
     pub pace: Pace,
     /// The wall clock at the first frame.
     pub begun: UtcMillis,
+    /// What plays the replies; without one they go to the witness, a frame at a time.
+    pub loudspeaker: Option<Arc<dyn Loudspeaker>>,
+    /// What is left of the voice time, where there are limits.
+    pub limits: Option<LimitsTold>,
 }
 
 /// What tasks report.
 enum Message {
     Decoded {
-        seat: usize,
+        who: UserId,
         ticket: Ticket,
         result: Result<Recognition, RecogniseError>,
     },
@@ -102,8 +127,7 @@ enum Message {
 
 /// A speaker and their ear.
 struct Seat {
-    who: UserId,
-    speaker: Speaker,
+    source: Box<dyn Source>,
     ear: Ear,
     over: bool,
     /// Whether voice is being heard, and how many frames of it in this turn.
@@ -123,7 +147,7 @@ struct OpenReply {
 /// A conversation on recordings.
 pub struct Room<'w> {
     parts: RoomParts,
-    seats: Vec<Seat>,
+    seats: BTreeMap<UserId, Seat>,
     conversation: Conversation,
     mouth: Mouth<LineId>,
     lines: HashMap<LineId, ReplyId>,
@@ -137,6 +161,8 @@ pub struct Room<'w> {
     frame: u64,
     next_turn: u64,
     told: Vec<Told>,
+    /// A frame's samples, kept for the next frame.
+    sound: Vec<f32>,
     /// Turns of which a partial caption was shown, until they are over.
     shown: HashSet<TurnId>,
     troubles: Troubles,
@@ -176,7 +202,10 @@ pub async fn hold(
 ) -> Result<Outcome, Failure> {
     let (inbox, mut messages) = mpsc::channel(INBOX);
     let (speech, mut spoken) = mpsc::channel(INBOX);
-    let mut room = Room::new(parts, speakers, witness, inbox, speech)?;
+    let mut room = Room::new(parts, witness, inbox, speech);
+    for (number, speaker) in (1_u64..).zip(speakers) {
+        room.sit(UserId::new(number), Box::new(speaker))?;
+    }
     let mut failure = None;
     let mut settled = 0;
     let mut tail = 0;
@@ -199,13 +228,13 @@ pub async fn hold(
                 () = tokio::time::sleep_until(due), if !fast => room.next_frame().await?,
             }
         }
-        for seat in &mut room.seats {
-            failure = failure.or_else(|| seat.speaker.take_failure());
-            if let Some(notice) = seat.speaker.take_notice() {
+        for seat in room.seats.values_mut() {
+            failure = failure.or_else(|| seat.source.take_failure());
+            if let Some(notice) = seat.source.take_notice() {
                 room.witness.trouble(&notice)?;
             }
         }
-        let over = room.seats.iter().all(|seat| seat.over);
+        let over = room.seats.values().all(|seat| seat.over);
         tail = if over { tail + 1 } else { 0 };
         let wait = rings_in_time(room.timer(), room.now(), FRAME_TIME * tail);
         settled = if over && room.is_at_rest() && !wait {
@@ -245,43 +274,17 @@ fn rings_in_time(timer: Option<Moment>, now: Moment, tail: Duration) -> bool {
 
 impl<'w> Room<'w> {
     fn new(
-        mut parts: RoomParts,
-        speakers: Vec<Speaker>,
+        parts: RoomParts,
         witness: &'w mut dyn Witness,
         inbox: mpsc::Sender<Message>,
         speech: mpsc::Sender<(LineId, Spoken)>,
-    ) -> Result<Self, Failure> {
-        let mut conversation = Conversation::new(parts.conversation.clone());
-        let detectors = std::mem::take(&mut parts.detectors);
-        let mut seats = Vec::new();
-        for ((number, speaker), detector) in (1_u64..).zip(speakers).zip(detectors) {
-            let hearing = HearingConfig::default();
-            let ear = Ear::new(number, &parts.endpoint, hearing, detector, parts.language, None)
-                .map_err(|e| Failure::Configuration(e.to_string()))?;
-            let who = UserId::new(number);
-            conversation.step(
-                Moment::ZERO,
-                Event::Joined {
-                    who,
-                    name: speaker.name().to_owned(),
-                },
-            );
-            seats.push(Seat {
-                who,
-                speaker,
-                ear,
-                over: false,
-                voice: false,
-                voiced: 0,
-                turn: None,
-            });
-        }
-        let mouth = Mouth::new(parts.throat.clone(), speech);
-        Ok(Self {
+    ) -> Self {
+        let rate = parts.loudspeaker.as_ref().map_or(PLAYOUT_RATE, |it| it.rate());
+        Self {
+            seats: BTreeMap::new(),
+            conversation: Conversation::new(parts.conversation.clone()),
+            mouth: Mouth::new(parts.throat.clone(), rate, speech),
             parts,
-            seats,
-            conversation,
-            mouth,
             lines: HashMap::new(),
             replies: HashMap::new(),
             book: TurnBook::default(),
@@ -292,9 +295,37 @@ impl<'w> Room<'w> {
             frame: 0,
             next_turn: 1,
             told: Vec::new(),
+            sound: Vec::new(),
             shown: HashSet::new(),
             troubles: Troubles::default(),
-        })
+        }
+    }
+
+    /// Gives somebody a seat: from now on they are heard.
+    fn sit(&mut self, who: UserId, source: Box<dyn Source>) -> Result<(), Failure> {
+        let (now, name) = (self.now(), source.name().to_owned());
+        let origin = FRAME_TIME * u32::try_from(self.frame).unwrap_or(u32::MAX);
+        let ear = Ear::new(
+            who.get(),
+            Moment::ZERO.after(origin),
+            &self.parts.endpoint,
+            HearingConfig::default(),
+            (self.parts.detectors)(),
+            self.parts.language,
+            None,
+        )
+        .map_err(|e| Failure::Configuration(e.to_string()))?;
+        self.conversation.step(now, Event::Joined { who, name });
+        let seat = Seat {
+            source,
+            ear,
+            over: false,
+            voice: false,
+            voiced: 0,
+            turn: None,
+        };
+        self.seats.insert(who, seat);
+        Ok(())
     }
 
     fn now(&self) -> Moment {
@@ -314,7 +345,7 @@ impl<'w> Room<'w> {
         !self.is_busy()
             && self.mouth.is_silent()
             && self.conversation.phase() == Phase::Listening
-            && self.seats.iter().all(|seat| seat.ear.is_quiet())
+            && self.seats.values().all(|seat| seat.ear.is_quiet())
     }
 
     /// When the next timer rings. A conversation that only listens has no other deadline.
@@ -327,20 +358,24 @@ impl<'w> Room<'w> {
     async fn next_frame(&mut self) -> Result<(), Failure> {
         let rest = self.is_at_rest();
         let speaking = self.conversation.phase() == Phase::Speaking;
-        let mut sound = [0.0; FRAME];
-        for index in 0..self.seats.len() {
+        let present: Vec<UserId> = self.seats.keys().copied().collect();
+        for who in present {
             let now = self.now();
-            let seat = &mut self.seats[index];
-            seat.over = seat.speaker.play(self.frame, rest, BREATH, &mut sound) == Sound::Over;
-            if seat.speaker.hears_us() && speaking {
-                // Without echo cancellation a microphone beside a loudspeaker hears Goobster's own voice.
-                sound.fill(0.0);
-            }
+            let mut sound = std::mem::take(&mut self.sound);
+            sound.clear();
             let mut told = std::mem::take(&mut self.told);
-            seat.ear.hear(now, &sound, &mut self.next_turn, &mut told);
-            self.told_by(index, &mut told)?;
+            if let Some(seat) = self.seats.get_mut(&who) {
+                seat.over = seat.source.pull(self.frame, rest, BREATH, &mut sound) == Sound::Over;
+                if seat.source.hears_us() && speaking {
+                    // Without echo cancellation a microphone beside a loudspeaker hears Goobster's own voice.
+                    sound.fill(0.0);
+                }
+                seat.ear.hear(now, &sound, &mut self.next_turn, &mut told);
+            }
+            self.sound = sound;
+            self.told_by(who, &mut told)?;
             self.told = told;
-            self.report_voice(index)?;
+            self.report_voice(who)?;
         }
         self.play()?;
         self.frame += 1;
@@ -360,14 +395,17 @@ impl<'w> Room<'w> {
 
     fn message(&mut self, message: Message) -> Result<(), Failure> {
         match message {
-            Message::Decoded { seat, ticket, result } => {
+            Message::Decoded { who, ticket, result } => {
                 self.running -= 1;
                 if let Err(error @ (RecogniseError::Model { .. } | RecogniseError::BadRequest(_))) = result {
                     return Err(error.into());
                 }
                 let (now, mut told) = (self.now(), Vec::new());
-                self.seats[seat].ear.decoded(now, ticket, result, &mut told);
-                self.told_by(seat, &mut told)
+                // Who has left is not captioned any more.
+                if let Some(seat) = self.seats.get_mut(&who) {
+                    seat.ear.decoded(now, ticket, result, &mut told);
+                }
+                self.told_by(who, &mut told)
             }
             Message::Reply { reply, piece } => match piece {
                 ReplyPiece::Text(text) => {

@@ -8,7 +8,7 @@ use goobster_audio::endpoint::EndpointConfig;
 use goobster_audio::vad::VoiceDetector;
 use goobster_audio::wav::WavWriter;
 use goobster_brain::BuiltIn;
-use goobster_core::conversation::ConversationConfig;
+use goobster_core::conversation::{ConversationConfig, ReplyId};
 use goobster_core::language::Language;
 use goobster_core::ports::{
     LanguageChoice, PcmChunk, PortFuture, RecogniseError, RecogniseRequest, RecognisedSegment, Recognition,
@@ -105,7 +105,7 @@ impl Witness for Notes {
     fn dropped(&mut self, _: goobster_core::ids::TurnId) -> Result<(), Failure> {
         Ok(())
     }
-    fn reply_grows(&mut self, _: &str) -> Result<(), Failure> {
+    fn reply_grows(&mut self, _: ReplyId, _: &str) -> Result<(), Failure> {
         Ok(())
     }
     fn reply(&mut self, reply: &Reply<'_>) -> Result<(), Failure> {
@@ -138,7 +138,9 @@ async fn converse(sentence: &'static str) -> (Notes, Outcome) {
         recogniser: Arc::new(Hears(sentence)),
         throat: Throat::Samples(Arc::new(Hums), None),
         responder: Arc::new(BuiltIn::new()),
-        detectors: vec![Box::new(Loudness)],
+        detectors: Arc::new(|| Box::new(Loudness)),
+        loudspeaker: None,
+        limits: None,
         conversation: ConversationConfig::default(),
         endpoint: EndpointConfig::conversation(),
         language: LanguageChoice::Fixed(Language::ENGLISH),

@@ -1,0 +1,311 @@
+//! The bot: what commands, calls and events share.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use goobster_audio::endpoint::EndpointConfig;
+use goobster_core::conversation::ConversationConfig;
+use goobster_core::ids::{ChannelId, GuildId, UserId};
+use goobster_core::language::Language;
+use goobster_core::limits::Usage;
+use goobster_core::ports::{LanguageChoice, LimitsLeft, Responder, SpeechToText, TextToSpeech};
+use goobster_core::session::{SessionId, SessionManager};
+use goobster_core::time::UtcMillis;
+use serenity::all::{Cache, Http};
+use songbird::Songbird;
+use tokio_util::task::TaskTracker;
+
+use super::call::{Call, Person};
+use super::captioner::Captioner;
+use super::preferences::{OpenCall, Preferences};
+use crate::config::Config;
+use crate::converse::room::DetectorFactory;
+
+/// What hears, thinks and speaks; one of each for all calls.
+pub(crate) struct BotEngines {
+    pub(crate) recogniser: Arc<dyn SpeechToText>,
+    pub(crate) voices: Arc<dyn TextToSpeech>,
+    pub(crate) responder: Arc<dyn Responder>,
+    pub(crate) detectors: DetectorFactory,
+    pub(crate) conversation: ConversationConfig,
+    pub(crate) endpoint: EndpointConfig,
+}
+
+/// What a bot is made of.
+pub(crate) struct BotParts {
+    pub(crate) config: Config,
+    pub(crate) engines: BotEngines,
+    pub(crate) sessions: SessionManager,
+    pub(crate) songbird: Arc<Songbird>,
+    pub(crate) preferences: Preferences,
+    pub(crate) http: Arc<Http>,
+    pub(crate) cache: Arc<Cache>,
+    /// The bot's own account.
+    pub(crate) me: (UserId, String),
+}
+
+/// Somebody in a voice channel: who, whether muted, and their name and whether they are a bot, where the cache knows.
+type Found = (serenity::all::UserId, bool, Option<(String, bool)>);
+
+/// The bot.
+pub(crate) struct Bot {
+    parts: BotParts,
+    calls: Mutex<HashMap<GuildId, Call>>,
+    /// What the owner of each session had left when it began.
+    usage: Mutex<HashMap<SessionId, Usage>>,
+    /// The sessions that want captions alone.
+    captions_only: Mutex<HashSet<SessionId>>,
+    tasks: TaskTracker,
+    seeds: AtomicU64,
+}
+
+impl Bot {
+    pub(crate) fn new(parts: BotParts) -> Arc<Self> {
+        let seed = now().get().unsigned_abs();
+        Arc::new(Self {
+            parts,
+            calls: Mutex::default(),
+            usage: Mutex::default(),
+            captions_only: Mutex::default(),
+            tasks: TaskTracker::new(),
+            seeds: AtomicU64::new(seed),
+        })
+    }
+
+    /// The bot's own account.
+    pub(crate) fn id(&self) -> UserId {
+        self.parts.me.0
+    }
+
+    /// Its name.
+    pub(crate) fn name(&self) -> String {
+        self.parts.me.1.clone()
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.parts.config
+    }
+
+    pub(crate) fn engines(&self) -> &BotEngines {
+        &self.parts.engines
+    }
+
+    pub(crate) fn sessions(&self) -> &SessionManager {
+        &self.parts.sessions
+    }
+
+    pub(crate) fn songbird(&self) -> &Arc<Songbird> {
+        &self.parts.songbird
+    }
+
+    pub(crate) fn preferences(&self) -> &Preferences {
+        &self.parts.preferences
+    }
+
+    pub(crate) fn http(&self) -> &Arc<Http> {
+        &self.parts.http
+    }
+
+    pub(crate) fn cache(&self) -> &Arc<Cache> {
+        &self.parts.cache
+    }
+
+    /// Tasks that are waited for when the bot goes down.
+    pub(crate) fn tasks(&self) -> &TaskTracker {
+        &self.tasks
+    }
+
+    /// A seed that no other call has.
+    pub(crate) fn seed(&self) -> u64 {
+        self.seeds.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Begins to write to a channel.
+    pub(crate) fn captioner(&self, channel: ChannelId) -> Captioner {
+        Captioner::start(Arc::clone(self.http()), channel, self.name(), &self.tasks)
+    }
+
+    /// A guild's call.
+    pub(crate) fn call(&self, guild: GuildId) -> Option<Call> {
+        lock(&self.calls).get(&guild).cloned()
+    }
+
+    /// Every call.
+    pub(crate) fn calls(&self) -> Vec<Call> {
+        lock(&self.calls).values().cloned().collect()
+    }
+
+    /// A call is being joined. It is remembered on disk, so that a restart after a crash can tidy up.
+    pub(crate) fn call_begins(self: &Arc<Self>, call: &Call) {
+        let spec = call.spec().clone();
+        lock(&self.calls).insert(spec.guild, call.clone());
+        self.remember_call(spec.guild, Some((spec.voice, spec.text)));
+    }
+
+    /// A call is over.
+    pub(crate) async fn call_over(self: &Arc<Self>, call: &Call) {
+        let guild = call.spec().guild;
+        lock(&self.calls).remove(&guild);
+        if let Err(error) = self.preferences().set_call(guild, None).await {
+            tracing::error!(%error, "the end of a call could not be remembered");
+        }
+    }
+
+    fn remember_call(self: &Arc<Self>, guild: GuildId, open: Option<(ChannelId, ChannelId)>) {
+        let preferences = self.preferences().clone();
+        let open = open.map(|(voice, text)| OpenCall { voice, text });
+        self.tasks.spawn(async move {
+            if let Err(error) = preferences.set_call(guild, open).await {
+                tracing::error!(%error, "a call could not be remembered");
+            }
+        });
+    }
+
+    /// What language people speak in a guild.
+    pub(crate) fn language(&self, guild: GuildId) -> LanguageChoice {
+        let unset = LanguageChoice::Fixed(Language::ENGLISH);
+        let default = self.config().language_choice(unset).unwrap_or(unset);
+        match self.preferences().guild(guild).language.as_deref() {
+            None => default,
+            Some("auto") => LanguageChoice::Detect,
+            Some(code) => code.parse().map_or(default, LanguageChoice::Fixed),
+        }
+    }
+
+    /// What language Goobster speaks in a guild.
+    pub(crate) fn spoken_language(&self, guild: GuildId) -> Language {
+        match self.language(guild) {
+            LanguageChoice::Fixed(language) => language,
+            LanguageChoice::Detect => Language::ENGLISH,
+        }
+    }
+
+    /// Remembers what the owner of a session had left when it began.
+    pub(crate) fn remember_usage(&self, session: SessionId, usage: Usage) {
+        let mut kept = lock(&self.usage);
+        kept.retain(|id, _| self.sessions().get_by_id(*id).is_some());
+        kept.insert(session, usage);
+    }
+
+    /// Remembers that a session wants captions alone.
+    pub(crate) fn remember_captions_only(&self, session: SessionId) {
+        let mut kept = lock(&self.captions_only);
+        kept.retain(|id| self.sessions().get_by_id(*id).is_some());
+        kept.insert(session);
+    }
+
+    /// Whether a session wants turns answered.
+    pub(crate) fn wants_answers(&self, session: SessionId) -> bool {
+        !lock(&self.captions_only).contains(&session)
+    }
+
+    /// What is left of the voice time of the oldest session of a guild's call.
+    pub(crate) fn limits_left(&self, guild: GuildId) -> Option<LimitsLeft> {
+        let sessions = self.sessions().list();
+        let session = sessions.iter().find(|session| session.guild == guild)?;
+        let usage = *lock(&self.usage).get(&session.id)?;
+        let now = now();
+        let left = match usage.resets_at {
+            // The window began anew while the session ran.
+            Some(at) if at <= now => usage.limit.as_duration().saturating_sub(now.since(at)),
+            _ => usage
+                .remaining
+                .as_duration()
+                .saturating_sub(session.charged.as_duration()),
+        };
+        Some(LimitsLeft {
+            left,
+            resets_at: usage.resets_at.filter(|at| *at > now),
+        })
+    }
+
+    /// Whether Discord says that the bot is in a voice channel of a guild.
+    pub(crate) fn is_in_voice(&self, guild: GuildId) -> bool {
+        let me = serenity::all::UserId::new(self.id().get());
+        self.cache()
+            .guild(serenity::all::GuildId::new(guild.get()))
+            .is_some_and(|guild| {
+                guild
+                    .voice_states
+                    .get(&me)
+                    .is_some_and(|state| state.channel_id.is_some())
+            })
+    }
+
+    /// Everybody in a voice channel, the bot itself left out.
+    pub(crate) async fn people_in(&self, guild: GuildId, channel: ChannelId) -> Vec<Person> {
+        let id = serenity::all::GuildId::new(guild.get());
+        let found: Vec<Found> = {
+            let Some(cached) = self.cache().guild(id) else {
+                return Vec::new();
+            };
+            cached
+                .voice_states
+                .iter()
+                .filter(|(_, state)| state.channel_id.is_some_and(|at| at.get() == channel.get()))
+                .map(|(user, state)| {
+                    let member = cached.members.get(user).or(state.member.as_ref());
+                    let known = member.map(|member| (member.display_name().to_owned(), member.user.bot));
+                    (*user, is_muted(state), known)
+                })
+                .collect()
+        };
+        let mut people = Vec::new();
+        for (user, muted, known) in found {
+            if user.get() == self.id().get() {
+                continue;
+            }
+            let known = match known {
+                Some(known) => Some(known),
+                // Nobody is heard before it is known that they are no bot.
+                None => match self.http().get_member(id, user).await {
+                    Ok(member) => Some((member.display_name().to_owned(), member.user.bot)),
+                    Err(error) => {
+                        tracing::warn!(%user, %error, "a member of the voice channel could not be looked up");
+                        None
+                    }
+                },
+            };
+            if let Some((name, is_bot)) = known {
+                people.push(Person {
+                    id: UserId::new(user.get()),
+                    name,
+                    is_bot,
+                    muted,
+                });
+            }
+        }
+        people
+    }
+}
+
+/// The bot, for handlers that exist before it does: the client, which it needs, is made with them.
+#[derive(Clone, Default)]
+pub(crate) struct Late(Arc<OnceLock<Arc<Bot>>>);
+
+impl Late {
+    /// Here it is. Only the first counts.
+    pub(crate) fn set(&self, bot: Arc<Bot>) {
+        let _ = self.0.set(bot);
+    }
+
+    /// The bot, once it is there.
+    pub(crate) fn get(&self) -> Option<Arc<Bot>> {
+        self.0.get().cloned()
+    }
+}
+
+/// Whether somebody's microphone is off, by themselves or by others.
+pub(crate) fn is_muted(state: &serenity::all::VoiceState) -> bool {
+    state.self_mute || state.mute || state.self_deaf || state.deaf || state.suppress
+}
+
+/// The wall clock.
+pub(crate) fn now() -> UtcMillis {
+    UtcMillis::new(jiff::Timestamp::now().as_millisecond())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,102 @@
+//! `/privacy`: who hears what, and how to say no.
+
+use super::{Answer, CommandError, Context, say, user};
+use crate::config::discord::Consent;
+
+/// What Goobster hears and keeps of you, and your choice
+#[poise::command(slash_command, guild_only, subcommands("show", "consent", "optout", "forget"))]
+#[allow(clippy::unused_async)] // the framework asks for it; only its subcommands can be used
+pub(super) async fn privacy(_: Context<'_>) -> Answer {
+    Ok(())
+}
+
+/// What Goobster hears and keeps, and what you chose
+#[poise::command(slash_command, guild_only)]
+pub(super) async fn show(context: Context<'_>) -> Answer {
+    let bot = context.data();
+    let choice = if bot.preferences().opted_out(user(context)) {
+        "You have opted out: I do not hear you anywhere. `/privacy consent` takes it back."
+    } else {
+        match bot.config().discord.consent {
+            Consent::Notice => "You are heard in voice channels where I am. `/privacy optout` ends that.",
+            Consent::Ask => {
+                "You are heard only in a call where you pressed \"I agree\". `/privacy optout` makes it never."
+            }
+        }
+    };
+    let brain = match &bot.config().brain.url {
+        None => "Answers are made on the machine that runs me.",
+        Some(_) => {
+            "What is said to me is sent to the chat server that my operator configured, to be answered."
+        }
+    };
+    say(
+        context,
+        format!(
+            "{choice}\nSpeech is turned into text on the machine that runs me, unless my operator chose a server; no audio is \
+             kept. {brain} Captions stay where they are written, until somebody deletes them. I remember how much voice time \
+             you used for a few hours, and whether you opted out."
+        ),
+    )
+    .await
+}
+
+/// Let Goobster hear you
+#[poise::command(slash_command, guild_only)]
+pub(super) async fn consent(context: Context<'_>) -> Answer {
+    context
+        .data()
+        .set_heard(user(context), true)
+        .await
+        .map_err(CommandError::Disk)?;
+    say(
+        context,
+        "Thank you: I may hear you. `/privacy optout` takes it back.",
+    )
+    .await
+}
+
+/// Never be heard by Goobster
+#[poise::command(slash_command, guild_only)]
+pub(super) async fn optout(context: Context<'_>) -> Answer {
+    context
+        .data()
+        .set_heard(user(context), false)
+        .await
+        .map_err(CommandError::Disk)?;
+    say(
+        context,
+        "I do not hear you any more, in any server, until you use `/privacy consent`. What was buffered of you is gone.",
+    )
+    .await
+}
+
+/// Remove what Goobster keeps of you
+#[poise::command(slash_command, guild_only)]
+pub(super) async fn forget(context: Context<'_>) -> Answer {
+    context.defer_ephemeral().await?;
+    let bot = context.data();
+    let me = user(context);
+    let out = bot.preferences().opted_out(me);
+    let name = context.author_member().await.map_or_else(
+        || context.author().name.clone(),
+        |member| member.display_name().to_owned(),
+    );
+    let mut lines = 0;
+    for call in bot.calls() {
+        lines += call.forget(&name);
+    }
+    let kept = if out {
+        "I still remember that you opted out, because otherwise I would hear you again."
+    } else {
+        "Nothing else of you is kept."
+    };
+    say(
+        context,
+        format!(
+            "I removed {lines} of your lines from the transcripts that I hold. The voice time you used is forgotten by itself a \
+             few hours after your last session. {kept} Captions in channels are messages: ask a moderator to delete them."
+        ),
+    )
+    .await
+}

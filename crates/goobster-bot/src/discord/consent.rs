@@ -1,0 +1,117 @@
+//! How people are told that Goobster listens, and how they say yes or no: a message with buttons.
+
+use std::sync::Arc;
+
+use goobster_core::ids::{ChannelId, UserId};
+use serenity::all::{
+    ButtonStyle, ComponentInteraction, CreateActionRow, CreateAllowedMentions, CreateButton,
+    CreateInteractionResponse, CreateInteractionResponseMessage, CreateMessage,
+};
+
+use super::bot::Bot;
+use super::call::{CallEvent, CallSpec};
+use crate::config::discord::Consent;
+
+/// The button that agrees to be heard.
+const AGREE: &str = "goobster:agree";
+/// The button that opts out.
+const OPT_OUT: &str = "goobster:optout";
+
+/// People named in one message at most; the others are told without their names.
+const NAMED: usize = 20;
+
+impl Bot {
+    /// Tells everybody in a channel (`people` is empty), or those who came late, that Goobster listens.
+    pub(crate) fn ask_consent(self: &Arc<Self>, spec: &CallSpec, channel: ChannelId, people: &[UserId]) {
+        let mode = self.config().discord.consent;
+        let whom = people
+            .iter()
+            .take(NAMED)
+            .map(|who| format!("<@{who}>"))
+            .collect::<Vec<_>>()
+            .join(" ");
+        let text = match mode {
+            Consent::Notice => format!(
+                "{whom} 🎙️ I am listening in <#{}>: what is said there is written down as captions. No audio is kept. \
+                 If you do not want to be heard, press the button or use `/privacy optout`.",
+                spec.voice
+            ),
+            Consent::Ask => format!(
+                "{whom} 🎙️ I would like to listen in <#{}> and write captions of what is said. No audio is kept. \
+                 I hear only those who press \"I agree\".",
+                spec.voice
+            ),
+        };
+        let mut buttons = Vec::new();
+        if mode == Consent::Ask {
+            buttons.push(
+                CreateButton::new(AGREE)
+                    .label("I agree")
+                    .style(ButtonStyle::Success),
+            );
+        }
+        buttons.push(
+            CreateButton::new(OPT_OUT)
+                .label("Do not hear me")
+                .style(ButtonStyle::Secondary),
+        );
+        let mentioned = people.iter().map(|who| serenity::all::UserId::new(who.get()));
+        let message = CreateMessage::new()
+            .content(text.trim())
+            .allowed_mentions(CreateAllowedMentions::new().users(mentioned.take(NAMED)))
+            .components(vec![CreateActionRow::Buttons(buttons)]);
+        let (http, guild) = (Arc::clone(self.http()), spec.guild);
+        self.tasks().spawn(async move {
+            let channel = serenity::all::ChannelId::new(channel.get());
+            if let Err(error) = channel.send_message(&http, message).await {
+                tracing::error!(%guild, %error, "people could not be told that Goobster listens");
+            }
+        });
+    }
+
+    /// Somebody pressed a button. False when it is none of these.
+    pub(crate) async fn pressed(&self, press: &ComponentInteraction) -> bool {
+        let heard = match press.data.custom_id.as_str() {
+            AGREE => true,
+            OPT_OUT => false,
+            _ => return false,
+        };
+        let user = UserId::new(press.user.id.get());
+        let text = match self.set_heard(user, heard).await {
+            Err(error) => {
+                tracing::error!(%error, "a choice about being heard could not be stored");
+                "I could not store that. Please try again in a moment.".to_owned()
+            }
+            Ok(()) if heard => {
+                "Thank you: I hear you from now on. `/privacy optout` takes it back.".to_owned()
+            }
+            Ok(()) => {
+                "I do not hear you any more, here and elsewhere, until you use `/privacy consent`.".to_owned()
+            }
+        };
+        let answer = CreateInteractionResponseMessage::new()
+            .content(text)
+            .ephemeral(true);
+        if let Err(error) = press
+            .create_response(self.http(), CreateInteractionResponse::Message(answer))
+            .await
+        {
+            tracing::warn!(%error, "a press of a button could not be answered");
+        }
+        true
+    }
+
+    /// Somebody agreed to be heard, or opted out: stored first, then done in every call.
+    ///
+    /// # Errors
+    /// The disk's. Opting out takes effect in the calls even then.
+    pub(crate) async fn set_heard(&self, user: UserId, heard: bool) -> std::io::Result<()> {
+        let stored = self.preferences().set_opted_out(user, !heard).await;
+        if stored.is_ok() || !heard {
+            for call in self.calls() {
+                call.tell(CallEvent::Consent { user, heard });
+            }
+        }
+        stored
+    }
+}

@@ -1,0 +1,26 @@
+//! The bot on Discord: `goobster run`.
+//!
+//! - [`run`]: from the token to the last drained session. `token`, `permissions`: what it needs, named when it is missing.
+//! - `bot`: what everything shares; `handler`: what Discord tells; `commands`: what people type.
+//! - `call`: a voice connection and the conversation on it; `captioner`: what is written in a channel.
+//! - `consent`, `preferences`: who may be heard, and what is remembered between runs.
+
+mod bot;
+mod call;
+mod captioner;
+mod commands;
+mod consent;
+mod handler;
+mod permissions;
+mod preferences;
+pub mod run;
+mod store;
+pub mod token;
+
+/// Where the bot keeps its store unless it is told otherwise.
+///
+/// # Errors
+/// A system without home folders.
+pub fn store_file() -> Result<std::path::PathBuf, crate::cli::exit::Failure> {
+    Ok(store::data_folder()?.join(store::FILE))
+}

@@ -1,0 +1,100 @@
+//! The store that the bot keeps quotas and sessions in: a file of its own, or a Redis that several share.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use goobster_core::limits::{Ledger, LimitsConfig, LimitsError, NodeId, Slots};
+use goobster_store::{EmbeddedStore, RedisOptions, RedisStore, Resilient, WhenDown};
+
+use crate::cli::exit::Failure;
+use crate::config::discord::Store;
+
+/// The store's file in the data folder.
+pub(crate) const FILE: &str = "goobster.redb";
+
+/// Names another data folder than the user's.
+const FOLDER_VARIABLE: &str = "GOOBSTER_DATA";
+
+/// How long what a slow store has not taken may hold up the end of the process.
+const FLUSH: Duration = Duration::from_secs(3);
+
+/// Where the bot keeps what must survive it: `GOOBSTER_DATA`, else the user's data folder.
+///
+/// # Errors
+/// A system without home folders.
+pub(crate) fn data_folder() -> Result<PathBuf, Failure> {
+    if let Some(folder) = std::env::var_os(FOLDER_VARIABLE).filter(|folder| !folder.is_empty()) {
+        return Ok(PathBuf::from(folder));
+    }
+    directories::ProjectDirs::from("", "", "goobster")
+        .map(|dirs| dirs.data_dir().to_owned())
+        .ok_or_else(|| {
+            Failure::Configuration(format!(
+                "the system names no home folder: set {FOLDER_VARIABLE} to a folder"
+            ))
+        })
+}
+
+/// An open store.
+pub(crate) enum Opened {
+    /// One file.
+    File(Resilient<EmbeddedStore>),
+    /// A server.
+    Server(Resilient<RedisStore>),
+}
+
+impl Opened {
+    /// Opens the store that is configured.
+    ///
+    /// # Errors
+    /// A damaged file, a file that another process has open, a server that cannot be reached.
+    pub(crate) async fn open(config: &Store, folder: &Path, limits: &LimitsConfig) -> Result<Self, Failure> {
+        if let Some(url) = &config.redis {
+            // Drawn at each start, so that a process that comes back is not taken for the one that died.
+            let node = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), std::process::id());
+            let store = RedisStore::connect(url, NodeId::new(node), limits, RedisOptions::default())
+                .await
+                .map_err(|error| Failure::Failed(format!("the store: {error}")))?;
+            return Ok(Self::Server(Resilient::new(store, limits, WhenDown::Refuse)));
+        }
+        let path = config.file.clone().unwrap_or_else(|| folder.join(FILE));
+        let shown = path.display().to_string();
+        let store = EmbeddedStore::open(path, limits, EmbeddedStore::COMMIT_INTERVAL)
+            .await
+            .map_err(|error| match error {
+                LimitsError::Corrupt { .. } => Failure::BadInput(format!(
+                    "{error}\n`goobster store repair --file {shown}` keeps what it can"
+                )),
+                LimitsError::Unavailable { .. } => Failure::Failed(format!(
+                    "the store {shown} cannot be opened: {error}. Does another goobster run with it?"
+                )),
+                other => Failure::Configuration(other.to_string()),
+            })?;
+        Ok(Self::File(Resilient::alone(store, limits, WhenDown::Refuse)))
+    }
+
+    /// Its two ports.
+    pub(crate) fn ports(&self) -> (Arc<dyn Slots>, Arc<dyn Ledger>) {
+        match self {
+            Self::File(store) => (Arc::new(store.clone()), Arc::new(store.clone())),
+            Self::Server(store) => (Arc::new(store.clone()), Arc::new(store.clone())),
+        }
+    }
+
+    /// Writes what waits.
+    pub(crate) async fn flush(&self) {
+        let flushing = async {
+            match self {
+                Self::File(store) => store.flush().await,
+                Self::Server(store) => store.flush().await,
+            }
+        };
+        match tokio::time::timeout(FLUSH, flushing).await {
+            Ok(Ok(0)) => {}
+            Ok(Ok(waiting)) => tracing::error!(waiting, "sessions whose charges the store did not take"),
+            Ok(Err(error)) => tracing::error!(%error, "the store did not take the last charges"),
+            Err(_) => tracing::error!("the store takes too long for the last charges"),
+        }
+    }
+}
