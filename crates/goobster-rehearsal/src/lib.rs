@@ -4,6 +4,8 @@
 //! - [`recording`]: what members say, decoded, marked and encoded beforehand.
 //! - [`stage`]: the loopback Discord, the bot, and the loop that plays and watches.
 //! - [`timeline`]: what happened. [`figures`]: how long it took. [`expectations`]: what became of what was expected.
+//! - [`report`]: the bot's voice, the transcript, a page to look at. [`scripted`]: engines that need no model.
+//! - [`rehearse()`]: all of it, one after the other.
 //!
 //! The bot is known only by its command line and by what it shows on Discord: nothing here is linked with it.
 
@@ -12,7 +14,10 @@ pub mod expectations;
 pub mod figures;
 pub mod message;
 pub mod recording;
+pub mod rehearse;
+pub mod report;
 pub mod scenario;
+pub mod scripted;
 pub mod sound;
 pub mod stage;
 pub mod timeline;
@@ -20,6 +25,7 @@ pub mod watcher;
 pub mod words;
 
 pub use error::RehearsalError;
+pub use rehearse::{Outcome, RehearsalOptions, rehearse};
 pub use scenario::Scenario;
 pub use stage::BotCommand;
 pub use watcher::{Happening, Nobody, Watcher};
