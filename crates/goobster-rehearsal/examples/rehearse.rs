@@ -1,4 +1,4 @@
-//! Rehearses any bot that keeps to the same command line: `rehearse BOT OUT SAMPLES SCENARIO.toml…` or `… WAV…`.
+//! Rehearses any bot that keeps to the same command line: `rehearse BOT OUT SAMPLES SCENARIO…` (files, or names of the library) or `… WAV…`.
 //!
 //! `BOT` is started as `BOT run --config FILE`; files are written into the folder `OUT`; `SAMPLES` is the folder of sample
 //! recordings.
@@ -22,17 +22,28 @@ impl Watcher for Lines {
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
     let (Some(bot), Some(out), Some(samples)) = (args.next(), args.next(), args.next()) else {
-        return Err("usage: rehearse BOT OUT SAMPLES (SCENARIO.toml… | WAV…)".into());
+        return Err("usage: rehearse BOT OUT SAMPLES (SCENARIO… | WAV…)".into());
     };
     let rest: Vec<String> = args.collect();
-    let command = BotCommand { program: bot.into(), args: vec!["run".into()], env: Vec::new() };
-    let shelf = Shelf { beside: None, samples: Some(PathBuf::from(samples)) };
+    let command = BotCommand {
+        program: bot.into(),
+        args: vec!["run".into()],
+        env: Vec::new(),
+    };
+    let shelf = Shelf {
+        beside: None,
+        samples: Some(PathBuf::from(samples)),
+    };
     let mut scenarios = Vec::new();
-    if rest.iter().all(|f| Path::new(f).extension().is_some_and(|e| e == "toml")) {
+    let is_wav = |f: &String| Path::new(f).extension().is_some_and(|e| e != "toml");
+    if !rest.iter().any(is_wav) {
         for file in &rest {
-            let text = std::fs::read_to_string(file)?;
             let name = Path::new(file).file_stem().unwrap_or_default().to_owned();
-            scenarios.push((name, Scenario::parse(&text).map_err(|e| e.in_file(file))?));
+            let scenario = match Scenario::named(file) {
+                Some(built_in) => built_in?,
+                None => Scenario::parse(&std::fs::read_to_string(file)?).map_err(|e| e.in_file(file))?,
+            };
+            scenarios.push((name, scenario));
         }
     } else {
         scenarios.push(("recordings".into(), Scenario::plain(&rest, false)));

@@ -65,7 +65,10 @@ impl Shelf {
         let samples = self.table();
         let beside = self.beside.as_deref().unwrap_or(Path::new("")).join(name);
         let (path, entry) = if beside.is_file() {
-            (beside, None)
+            let entry = samples
+                .iter()
+                .find(|e| self.samples.as_ref().is_some_and(|s| s.join(&e.file) == beside));
+            (beside, entry)
         } else if let (Some(folder), Some(entry)) = (&self.samples, sample(&samples, name)) {
             (folder.join(&entry.file), Some(entry))
         } else {

@@ -4,12 +4,14 @@
 //! - [`file`](self): the words of a file as they are written; unknown keys are refused with their line.
 //! - `read`: from those words to a [`Scenario`], with every name looked up.
 //! - [`Step`], [`Fault`], [`Expectation`]: what the stage and the judge work with.
+//! - `library`: those that are built in, by [name](Scenario::named).
 //! - [`plain`](Scenario::plain): the scenario of `goobster rehearse WAV…`.
 
 mod error;
 mod expectation;
 mod fault;
 mod file;
+mod library;
 mod plain;
 mod read;
 mod step;
