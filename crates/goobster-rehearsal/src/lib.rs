@@ -5,7 +5,7 @@
 //! - [`stage`]: the loopback Discord, the bot, and the loop that plays and watches.
 //! - [`timeline`]: what happened. [`figures`]: how long it took. [`expectations`]: what became of what was expected.
 //! - [`report`]: the bot's voice, the transcript, a page to look at. [`scripted`]: engines that need no model.
-//! - [`rehearse()`]: all of it, one after the other.
+//! - [`rehearse()`]: all of it, one after the other. [`soak`]: many of them, broken by chance.
 //!
 //! The bot is known only by its command line and by what it shows on Discord: nothing here is linked with it.
 
@@ -18,6 +18,7 @@ pub mod rehearse;
 pub mod report;
 pub mod scenario;
 pub mod scripted;
+pub mod soak;
 pub mod sound;
 pub mod stage;
 pub mod timeline;
