@@ -13,6 +13,8 @@ use crate::words::{WordErrors, word_errors};
 const STAMP_SLACK: Duration = Duration::from_millis(1_500);
 /// A sound that begins so shortly before the end of speech was no reply to it.
 const OVERLAP: Duration = Duration::from_millis(40);
+/// Marks can be late by a breath: a caption that was final this long before the mark may still be the last.
+const PREMATURE: Duration = Duration::from_secs(1);
 
 /// One thing that a member said, and what came of it.
 #[derive(Debug, Clone, Serialize)]
@@ -112,11 +114,15 @@ pub fn captions_of<'a>(timeline: &'a Timeline, speech: &'a Speech) -> Vec<&'a Ca
     timeline.captions.iter().filter(fits).collect()
 }
 
-/// When the last caption of a speech was final, once all are and the speech is over.
+/// When the last caption of a speech was final, once all are. One that was final long before the end of speech was not the
+/// last: people pause, and a turn may end in the middle of a recording.
 pub fn captioned(timeline: &Timeline, speech: &Speech) -> Option<Moment> {
     let captions = captions_of(timeline, speech);
     let finals: Option<Vec<Moment>> = captions.iter().map(|c| c.final_at()).collect();
-    finals?.into_iter().max()
+    finals?
+        .into_iter()
+        .max()
+        .filter(|at| *at >= speech.end_of_speech.before(PREMATURE))
 }
 
 /// The sound that answers a speech: the first that begins after its end, unless somebody else was done speaking in between.
@@ -287,6 +293,25 @@ mod tests {
                 p50: Some(900),
                 p95: Some(1_000)
             }
+        );
+    }
+
+    #[test]
+    fn a_caption_of_the_first_half_does_not_caption_the_whole() {
+        let mut scene = scene();
+        scene.captions[0].revisions = vec![Revision {
+            at: at(1_800),
+            words: "ten".into(),
+            is_final: true,
+        }];
+        assert_eq!(Figures::of(&scene).turns[0].caption_ms, None);
+        scene
+            .captions
+            .push(caption("Ann", 2_000, &[(3_500, "of clubs", true)]));
+        let turn = &Figures::of(&scene).turns[0];
+        assert_eq!(
+            (turn.caption_ms, turn.heard.as_str()),
+            (Some(500), "ten of clubs")
         );
     }
 

@@ -130,7 +130,11 @@ async fn answer(engines: Arc<Engines>, request: Request<Incoming>) -> Result<Ans
         "/v1/audio/transcriptions" => {
             tokio::time::sleep(engines.delay).await;
             match hearing::sound(body, &kind).await {
-                Ok(sound) => json_answer(StatusCode::OK, &engines.memory.answer(&sound)),
+                Ok(sound) => {
+                    let answer = engines.memory.answer(&sound);
+                    tracing::debug!(samples = sound.len(), text = %answer["text"], "scripted engines: heard");
+                    json_answer(StatusCode::OK, &answer)
+                }
                 Err(what) => refuse(StatusCode::BAD_REQUEST, &what),
             }
         }

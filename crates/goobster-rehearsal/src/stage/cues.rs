@@ -70,12 +70,10 @@ impl Cues {
             "left" => standing(events.gone_since()),
             name => events.event(name),
         };
-        let due = due(happened.map(|h| h.after(*wait)));
-        let since = over?;
         let patience = step.patience.unwrap_or(PATIENCE);
-        let in_vain = happened.is_none() && now.since(since) > patience;
-        due.or_else(|| {
-            in_vain.then(|| Due {
+        let given_up = happened.is_none() && over.is_some_and(|over| now.since(over) > patience);
+        due(happened.map(|h| h.after(*wait))).or_else(|| {
+            given_up.then(|| Due {
                 step: number,
                 in_vain: Some((event.clone(), step.patience.is_some())),
             })
@@ -178,6 +176,14 @@ mod tests {
         cues.begin(at(5_000));
         cues.over(1, at(5_000));
         cues.over(2, at(5_000));
+        // The step before is still under way: what is waited for may be in the middle of it.
+        let mut early = Known::default();
+        early.events.insert("a.replied", 5_500);
+        let mut going = Cues::default();
+        going.begin(at(0));
+        going.begin(at(0));
+        going.begin(at(5_000));
+        assert_eq!(due(&going, &early, 5_550), Some(3));
         known.events.insert("a.replied", 6_000);
         assert_eq!(
             (due(&cues, &known, 6_049), due(&cues, &known, 6_050)),
