@@ -36,7 +36,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     let mut scenarios = Vec::new();
     let is_wav = |f: &String| Path::new(f).extension().is_some_and(|e| e != "toml");
-    if !rest.iter().any(is_wav) {
+    if rest.iter().any(is_wav) {
+        scenarios.push(("recordings".into(), Scenario::plain(&rest, false)));
+    } else {
         for file in &rest {
             let name = Path::new(file).file_stem().unwrap_or_default().to_owned();
             let scenario = match Scenario::named(file) {
@@ -45,8 +47,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
             };
             scenarios.push((name, scenario));
         }
-    } else {
-        scenarios.push(("recordings".into(), Scenario::plain(&rest, false)));
     }
     let mut failed = 0;
     for (name, scenario) in scenarios {

@@ -186,11 +186,11 @@ mod tests {
         let frames = recording.frames(0.0).unwrap();
         assert_eq!(frames.len(), 125);
         let mut decoder = SpeechDecoder::new().unwrap();
-        let decoded: Vec<f32> = frames
+        let heard: Vec<f32> = frames
             .iter()
             .flat_map(|f| decoder.decode(f).unwrap().to_vec())
             .collect();
-        let power = |from: usize| decoded[from..from + 8_000].iter().map(|s| s * s).sum::<f32>();
+        let power = |from: usize| heard[from..from + 8_000].iter().map(|s| s * s).sum::<f32>();
         assert!(
             power(20_000) > 100.0 * power(4_000),
             "{} {}",

@@ -171,13 +171,12 @@ pub async fn rehearse(
         recordings: &prepared.recordings,
     };
     let verdicts: Vec<Verdict> = scenario.expectations.iter().map(|e| judge(e, evidence)).collect();
-    figures
-        .turns
-        .iter()
-        .for_each(|t| watcher.told(&Happening::Turn(t)));
-    verdicts
-        .iter()
-        .for_each(|v| watcher.told(&Happening::Expectation(v)));
+    for turn in &figures.turns {
+        watcher.told(&Happening::Turn(turn));
+    }
+    for verdict in &verdicts {
+        watcher.told(&Happening::Expectation(verdict));
+    }
     let Played {
         timeline,
         frames,

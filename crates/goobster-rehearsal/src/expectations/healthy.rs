@@ -26,7 +26,7 @@ pub fn heard_well(timeline: &Timeline, speech: &Speech) -> bool {
     let settled = speech.to.after(SETTLED);
     let spoils = |at: Moment, until: Moment| at <= to && until.after(RECOVERS) >= from;
     let ends = |at: Moment| at >= from && at <= settled;
-    let spoilt = timeline.faults.iter().filter(|f| f.hit).any(|f| match &f.order {
+    let hurt = timeline.faults.iter().filter(|f| f.hit).any(|f| match &f.order {
         Fault::BlackHole(_) => spoils(f.at, f.until.unwrap_or(Moment::NEVER)),
         Fault::Garble { member, .. } => {
             *member == speech.member && spoils(f.at, f.until.unwrap_or(Moment::NEVER))
@@ -50,7 +50,7 @@ pub fn heard_well(timeline: &Timeline, speech: &Speech) -> bool {
     });
     speech.sent
         && speech.loss <= MOST_LOSS
-        && !spoilt
+        && !hurt
         && timeline.connected_throughout(from, to)
         && stays(timeline, speech, settled.min(timeline.over))
 }
@@ -105,9 +105,9 @@ pub fn lost(timeline: &Timeline, most_errors: f64) -> Vec<String> {
         .iter()
         .filter(|c| c.deleted.is_none() && c.final_at().is_none())
     {
-        let last = caption.revisions.last().map_or(Moment::ZERO, |r| r.at);
+        let latest = caption.revisions.last().map_or(Moment::ZERO, |r| r.at);
         let silenced = |f: &crate::timeline::Fault| {
-            f.at >= last
+            f.at >= latest
                 && matches!(
                     f.order,
                     Fault::KillBot | Fault::RemoveGuild | Fault::DeleteChannel { .. }

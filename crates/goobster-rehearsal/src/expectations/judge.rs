@@ -11,7 +11,7 @@ use crate::figures::{Figures, captions_of, millis_after};
 use crate::recording::Recording;
 use crate::scenario::{Claim, Expectation, Presence};
 use crate::sound;
-use crate::timeline::{Place, Timeline};
+use crate::timeline::{Caption, Place, Timeline};
 use crate::words::{contains, word_errors};
 
 /// A session that was without voice for longer than this was not kept.
@@ -100,7 +100,7 @@ fn found(expectation: &Expectation, evidence: Evidence<'_>, from: Moment, to: Mo
                 .captions
                 .iter()
                 .filter(|c| c.name == *member && inside(c.created()));
-            let words: Vec<&str> = theirs.map(|c| c.words()).collect();
+            let words: Vec<&str> = theirs.map(Caption::words).collect();
             (
                 words.is_empty(),
                 if words.is_empty() {

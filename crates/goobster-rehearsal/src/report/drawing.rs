@@ -38,13 +38,9 @@ impl Drawing {
         LEFT + at.as_secs_f64() * self.scale
     }
 
-    fn y(&self, lane: usize) -> f64 {
-        TOP + lane as f64 * LANE + (LANE - BAR) / 2.0
-    }
-
     /// A bar with as many of its words as fit, all of them when one points at it.
     fn bar(&mut self, lane: usize, (from, to): (Moment, Moment), class: &str, words: &str, hint: &str) {
-        let (x, y) = (self.x(from), self.y(lane));
+        let (x, y) = (self.x(from), y(lane));
         let width = (self.x(to) - x).max(3.0);
         let letters = (width / LETTER) as usize;
         let _ = write!(
@@ -65,13 +61,18 @@ impl Drawing {
     }
 
     fn mark(&mut self, lane: usize, at: Moment, class: &str, hint: &str) {
-        let (x, y) = (self.x(at), self.y(lane));
+        let (x, y) = (self.x(at), y(lane));
         let _ = write!(
             self.svg,
             "<g class=\"{class}\"><title>{}</title><path d=\"M{x:.1} {y:.1} l7 11 l-7 11 l-7 -11 z\"/></g>",
             Safe(hint)
         );
     }
+}
+
+/// Where what is drawn in a lane begins.
+fn y(lane: usize) -> f64 {
+    TOP + lane as f64 * LANE + (LANE - BAR) / 2.0
 }
 
 /// Draws a timeline.

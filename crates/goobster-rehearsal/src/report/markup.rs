@@ -17,7 +17,7 @@ impl fmt::Display for Safe<'_> {
                 '\'' => f.write_str("&#39;")?,
                 // Not allowed in HTML, whatever way they are written.
                 '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{7f}' => {
-                    f.write_str("\u{fffd}")?
+                    f.write_str("\u{fffd}")?;
                 }
                 // Would turn the direction of what follows.
                 '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => f.write_str("\u{fffd}")?,

@@ -50,7 +50,7 @@ fn each_recording_is_told_from_the_others_even_quieter_and_with_holes() {
         assert_eq!(memory.words(&heard), recording.text, "{}", recording.name);
     }
     assert_eq!(memory.words(&speech(99, 3)), None);
-    assert_eq!(memory.words(&[0.0; 16_000]), None);
+    assert_eq!(memory.words(&vec![0.0; 16_000]), None);
     assert_eq!(memory.words(&[]), None);
 }
 

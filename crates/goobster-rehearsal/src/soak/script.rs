@@ -225,13 +225,12 @@ impl Scene {
     fn fault(&mut self) -> Fault {
         let chance = &mut self.chance;
         let lasts = Duration::from_millis(chance.random_range(500..4_000));
-        match chance.random_range(0..23) {
+        match chance.random_range(0..24) {
             0 => Fault::GatewayReconnect,
             1 => Fault::GatewayInvalid { resumable: true },
             2 => Fault::GatewayInvalid { resumable: false },
             3 => Fault::GatewayCut,
             4 => Fault::GatewayClose(4_000),
-            5 => Fault::VoiceClose(4_006),
             6 => Fault::VoiceClose(4_015),
             7 => Fault::VoiceCut,
             8 => Fault::BlackHole(lasts),

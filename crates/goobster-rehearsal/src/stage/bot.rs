@@ -49,7 +49,7 @@ pub struct Said {
 
 #[derive(Debug, Default)]
 struct Lines {
-    lines: VecDeque<String>,
+    kept: VecDeque<String>,
     panics: usize,
     leaks: usize,
 }
@@ -60,28 +60,28 @@ impl Said {
     }
 
     fn push(&self, line: &str, token: &str) {
-        let mut kept = self.lock();
+        let mut all = self.lock();
         // A panic in a task goes to standard error and nowhere else.
-        kept.panics += usize::from(line.contains("panicked at"));
+        all.panics += usize::from(line.contains("panicked at"));
         let leaked = !token.is_empty() && line.contains(token);
-        kept.leaks += usize::from(leaked);
+        all.leaks += usize::from(leaked);
         let line = if leaked {
             line.replace(token, REDACTED)
         } else {
             line.to_owned()
         };
-        if kept.lines.len() == LINES {
-            kept.lines.pop_front();
+        if all.kept.len() == LINES {
+            all.kept.pop_front();
         }
-        kept.lines.push_back(line);
+        all.kept.push_back(line);
     }
 
     /// The last lines, oldest first.
     pub fn tail(&self, lines: usize) -> Vec<String> {
-        let kept = self.lock();
-        kept.lines
+        let all = self.lock();
+        all.kept
             .iter()
-            .skip(kept.lines.len().saturating_sub(lines))
+            .skip(all.kept.len().saturating_sub(lines))
             .cloned()
             .collect()
     }
@@ -245,7 +245,8 @@ async fn listen(out: impl AsyncRead + Unpin, said: Said, token: String) {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::time::Duration;
 

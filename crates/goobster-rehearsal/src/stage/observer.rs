@@ -83,7 +83,7 @@ impl Observer {
             }
         }
         self.hear(loopback, cast, now, timeline, watcher);
-        self.place(loopback, cast, now, timeline, watcher);
+        place(loopback, cast, now, timeline, watcher);
     }
 
     fn saw(
@@ -283,48 +283,41 @@ impl Observer {
     pub(super) fn finish(&mut self, timeline: &mut Timeline, watcher: &mut dyn Watcher) {
         close(&mut self.open, timeline, watcher);
     }
+}
 
-    /// Where everybody is.
-    fn place(
-        &self,
-        loopback: &Loopback,
-        cast: &Cast,
-        now: Moment,
-        timeline: &mut Timeline,
-        watcher: &mut dyn Watcher,
-    ) {
-        let connected = loopback.voice_connected(cast.guild);
-        let (channel, members) = loopback.world(|w| {
-            let name = |user| {
-                w.voice_state(cast.guild, user)
-                    .map(|s| channel_name(w, s.channel))
-            };
-            let members: Vec<(String, String)> = cast
-                .people()
-                .filter_map(|(person, id)| Some((person.to_owned(), name(id)?)))
-                .collect();
-            (name(cast.bot), members)
-        });
-        let here = Place {
-            at: now,
-            connected: connected && channel.is_some(),
-            channel,
+/// Where everybody is.
+fn place(loopback: &Loopback, cast: &Cast, now: Moment, timeline: &mut Timeline, watcher: &mut dyn Watcher) {
+    let connected = loopback.voice_connected(cast.guild);
+    let (channel, members) = loopback.world(|w| {
+        let name = |user| {
+            w.voice_state(cast.guild, user)
+                .map(|s| channel_name(w, s.channel))
         };
-        let changed = timeline
-            .places
-            .last()
-            .is_none_or(|p| (&p.channel, p.connected) != (&here.channel, here.connected));
-        if changed {
-            watcher.told(&Happening::Place {
-                at: now,
-                channel: here.channel.as_deref(),
-                connected: here.connected,
-            });
-            timeline.places.push(here);
-        }
-        if timeline.company.last().is_none_or(|c| c.members != members) {
-            timeline.company.push(Company { at: now, members });
-        }
+        let members: Vec<(String, String)> = cast
+            .people()
+            .filter_map(|(person, id)| Some((person.to_owned(), name(id)?)))
+            .collect();
+        (name(cast.bot), members)
+    });
+    let here = Place {
+        at: now,
+        connected: connected && channel.is_some(),
+        channel,
+    };
+    let changed = timeline
+        .places
+        .last()
+        .is_none_or(|p| (&p.channel, p.connected) != (&here.channel, here.connected));
+    if changed {
+        watcher.told(&Happening::Place {
+            at: now,
+            channel: here.channel.as_deref(),
+            connected: here.connected,
+        });
+        timeline.places.push(here);
+    }
+    if timeline.company.last().is_none_or(|c| c.members != members) {
+        timeline.company.push(Company { at: now, members });
     }
 }
 
