@@ -163,6 +163,7 @@ fn found(expectation: &Expectation, evidence: Evidence<'_>, from: Moment, to: Mo
             )
         }
         Claim::Latency { caption, reply } => latency(evidence.figures, *caption, *reply, from),
+        Claim::Memory { growth } => memory(timeline, *growth, from),
         Claim::ExitCode(code) => match timeline.exits.last() {
             None => (false, "it never ended".to_owned()),
             Some(exit) => (exit.code == Some(*code), format!("{:?}", exit.code)),
@@ -333,6 +334,25 @@ fn session_kept(timeline: &Timeline) -> Found {
         worst <= RECOVERED_WITHIN,
         format!("longest without voice: {:.2} s", worst.as_secs_f64()),
     )
+}
+
+/// The middle of the first minute that counts against the middle of the last: single samples say little.
+fn memory(timeline: &Timeline, growth: f64, from: Moment) -> Found {
+    const STRETCH: Duration = Duration::from_secs(60);
+    let middle = |from: Moment, to: Moment| {
+        let within = timeline.memory.iter().filter(|(at, _)| *at >= from && *at <= to);
+        let mut bytes: Vec<u64> = within.map(|(_, bytes)| *bytes).collect();
+        bytes.sort_unstable();
+        bytes.get(bytes.len() / 2).copied()
+    };
+    let begins = middle(from, from.after(STRETCH));
+    let ends = middle(timeline.over.before(STRETCH).max(from), timeline.over);
+    let (Some(begins), Some(ends)) = (begins, ends) else {
+        return (false, "memory was not looked at".to_owned());
+    };
+    let grown = 100.0 * (ends as f64 / begins.max(1) as f64 - 1.0);
+    let told = format!("from {} to {} MiB, {grown:.1} %", begins >> 20, ends >> 20);
+    (grown <= growth, told)
 }
 
 fn latency(figures: &Figures, caption: Option<Duration>, reply: Option<Duration>, from: Moment) -> Found {

@@ -235,7 +235,16 @@ fn captioned(drawing: &mut Drawing, timeline: &Timeline, caption: &Caption, lane
     let needed = Duration::from_secs_f64(
         ((caption.words().chars().count() + 2) as f64 * LETTER / drawing.scale).clamp(0.2, 6.0),
     );
-    let until = settled.after(needed).min(timeline.over.max(settled));
+    let next = timeline
+        .captions
+        .iter()
+        .filter(|c| c.name == caption.name && c.created() > caption.created())
+        .map(Caption::created)
+        .min();
+    let until = settled
+        .after(needed)
+        .min(timeline.over.max(settled))
+        .min(next.unwrap_or(Moment::NEVER).max(settled));
     let hint = format!("{}: {}\nfinal at {settled}", caption.name, caption.words());
     drawing.bar(lane, (settled, until), class, caption.words(), &hint);
 }

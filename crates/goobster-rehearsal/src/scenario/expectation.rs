@@ -79,6 +79,11 @@ pub enum Claim {
         /// From the end of speech to the reply's first sound.
         reply: Option<Duration>,
     },
+    /// The memory of the bot's process grows by no more than this, from where it stands when counting begins to the end.
+    Memory {
+        /// Per cent.
+        growth: f64,
+    },
     /// How the bot's process ended.
     ExitCode(i32),
     /// The bot is heard.
@@ -150,6 +155,7 @@ impl fmt::Display for Claim {
                 let parts = [part("captions", caption), part("replies", reply)];
                 f.write_str(&parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
             }
+            Self::Memory { growth } => write!(f, "memory grows by at most {growth} %"),
             Self::ExitCode(code) => write!(f, "the bot ends with exit code {code}"),
             Self::Audible => f.write_str("the bot is heard"),
             Self::Silent => f.write_str("the bot is silent"),

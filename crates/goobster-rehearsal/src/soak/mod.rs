@@ -1,7 +1,8 @@
 //! Soaks: many rehearsals with faults by chance, several at a time. A seed makes a script, the same every time.
 //!
-//! - `script`: from a seed to a scenario. - `health`: what no script may bring about.
+//! - `script`: from a seed to a scenario. - `endurance`: a long one in which nothing breaks. - `health`: what no script may bring about.
 
+mod endurance;
 mod health;
 mod script;
 
@@ -20,6 +21,7 @@ use crate::report;
 use crate::stage::BotCommand;
 use crate::watcher::Nobody;
 
+pub use endurance::endurance;
 pub use health::{Ailment, examine};
 pub use script::{Clips, script};
 

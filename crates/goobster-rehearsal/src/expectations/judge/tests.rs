@@ -208,6 +208,20 @@ fn what_could_be_heard_and_is_not_there_is_lost() {
 }
 
 #[test]
+fn memory_is_flat_or_grows() {
+    let mut scene = scene();
+    scene.over = at(600_000);
+    // It settles within a minute, then gains a hundredth a minute.
+    let bytes = |n: u64| (100 << 20) + (1 << 20) * n / 12 + if n < 12 { 5 << 20 } else { 0 };
+    scene.memory = (0..120).map(|n| (at(n * 5_000), bytes(n))).collect();
+    scene.events.insert("stop".into(), at(60_000));
+    assert!(holds(&scene, "memory_growth = 9\nafter = \"stop\""));
+    assert!(!holds(&scene, "memory_growth = 7\nafter = \"stop\""));
+    scene.memory.clear();
+    assert!(!holds(&scene, "memory_growth = 9"));
+}
+
+#[test]
 fn what_never_happened_fails_with_a_word() {
     let mut scene = scene();
     scene.events.remove("move");

@@ -128,6 +128,11 @@ fn of_the_rest(words: &ExpectWords, line: usize) -> Read<Vec<Claim>> {
     if caption.is_some() || reply.is_some() {
         claims.push(Claim::Latency { caption, reply });
     }
+    if let Some(growth) = words.memory_growth {
+        claims.push(Claim::Memory {
+            growth: percent("memory_growth", growth, line)?,
+        });
+    }
     if let Some(audible) = words.audible {
         claims.push(if audible { Claim::Audible } else { Claim::Silent });
     }
