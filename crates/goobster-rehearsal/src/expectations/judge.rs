@@ -1,0 +1,406 @@
+//! Each kind of claim, held against what happened.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use goobster_core::time::Moment;
+use loopback_discord::BotFrame;
+
+use super::{Verdict, healthy};
+use crate::figures::{Figures, captions_of, millis_after};
+use crate::recording::Recording;
+use crate::scenario::{Claim, Expectation, Presence};
+use crate::sound;
+use crate::timeline::{Caption, Place, Timeline};
+use crate::words::{contains, word_errors};
+
+/// A session that was without voice for longer than this was not kept.
+const RECOVERED_WITHIN: Duration = Duration::from_secs(10);
+/// What was found is cut here.
+const SHOWN: usize = 300;
+
+/// Everything that claims are held against.
+#[derive(Debug, Clone, Copy)]
+pub struct Evidence<'a> {
+    /// What happened.
+    pub timeline: &'a Timeline,
+    /// How long it took.
+    pub figures: &'a Figures,
+    /// What the bot sent, and moment zero on the clock of these frames.
+    pub sound: (&'a [BotFrame], Duration),
+    /// Recordings that claims name.
+    pub recordings: &'a HashMap<String, Recording>,
+}
+
+/// What was found, and whether it is what was claimed.
+type Found = (bool, String);
+
+/// Judges one expectation.
+pub fn judge(expectation: &Expectation, evidence: Evidence<'_>) -> Verdict {
+    let (met, found) = match window(expectation, evidence.timeline) {
+        Some((from, to)) => found(expectation, evidence, from, to),
+        None => (
+            false,
+            format!(
+                "'{}' never happened",
+                expectation.after.as_deref().unwrap_or_default()
+            ),
+        ),
+    };
+    Verdict {
+        expected: expectation.to_string(),
+        line: expectation.line,
+        met,
+        found: found.chars().take(SHOWN).collect(),
+    }
+}
+
+/// From when to when the claim is about; none if what it counts from never happened.
+fn window(expectation: &Expectation, timeline: &Timeline) -> Option<(Moment, Moment)> {
+    let from = match &expectation.after {
+        None => Moment::ZERO,
+        Some(name) => happened(timeline, name)?,
+    };
+    let to = match expectation.within {
+        Some(within) => from.after(within),
+        None => Moment::NEVER,
+    };
+    Some((from, to))
+}
+
+/// When an event first happened.
+fn happened(timeline: &Timeline, name: &str) -> Option<Moment> {
+    let speech = |label: &str| timeline.speeches.iter().find(|s| s.label == label);
+    match name.rsplit_once('.') {
+        Some((label, "captioned")) => crate::figures::captioned(timeline, speech(label)?),
+        Some((label, "replied")) => crate::figures::reply_to(timeline, speech(label)?).map(|s| s.to),
+        _ => match name {
+            "listening" => timeline.places.iter().find(|p| p.connected).map(|p| p.at),
+            "left" => {
+                let joined = timeline.places.iter().position(|p| p.channel.is_some())?;
+                timeline
+                    .places
+                    .iter()
+                    .skip(joined)
+                    .find(|p| p.channel.is_none())
+                    .map(|p| p.at)
+            }
+            name => timeline.event(name),
+        },
+    }
+}
+
+fn found(expectation: &Expectation, evidence: Evidence<'_>, from: Moment, to: Moment) -> Found {
+    let Evidence { timeline, .. } = evidence;
+    let inside = |at: Moment| at >= from && at <= to;
+    match &expectation.claim {
+        Claim::Caption { speech, word_errors } => caption(expectation, timeline, speech, *word_errors),
+        Claim::NoCaption { member } => {
+            let theirs = timeline
+                .captions
+                .iter()
+                .filter(|c| c.name == *member && inside(c.created()));
+            let words: Vec<&str> = theirs.map(Caption::words).collect();
+            (
+                words.is_empty(),
+                if words.is_empty() {
+                    "none".to_owned()
+                } else {
+                    words.join(" / ")
+                },
+            )
+        }
+        Claim::Reply { words } => {
+            let replies: Vec<_> = timeline
+                .captions
+                .iter()
+                .filter(|c| c.is_reply && inside(c.created()))
+                .collect();
+            let fits = replies.iter().any(|c| contains(c.words(), words));
+            (fits, listed(replies.iter().map(|c| c.words())))
+        }
+        Claim::Answer {
+            command,
+            words,
+            hidden,
+        } => {
+            let request = timeline.requests.iter().position(|r| r.label == *command);
+            let answers: Vec<_> = timeline
+                .messages
+                .iter()
+                .filter(|m| m.answers.is_some() && m.answers == request)
+                .collect();
+            let fits = answers
+                .iter()
+                .any(|m| contains(&m.words, words) && hidden.is_none_or(|h| h == m.hidden) && inside(m.at));
+            (fits, listed(answers.iter().map(|m| m.words.as_str())))
+        }
+        Claim::Message { words } => {
+            let said: Vec<&str> = said(timeline, inside).collect();
+            (said.iter().any(|m| contains(m, words)), listed(said.into_iter()))
+        }
+        Claim::NoMessage { words } => match said(timeline, inside).find(|m| contains(m, words)) {
+            None => (true, "none".to_owned()),
+            Some(message) => (false, message.to_owned()),
+        },
+        Claim::Bot { presence, channel } => bot(timeline, *presence, channel.as_deref(), from, to),
+        Claim::NoReturn => no_return(timeline, from, to),
+        Claim::SessionKept => session_kept(timeline),
+        Claim::NothingLost { word_errors } => {
+            let well = timeline
+                .speeches
+                .iter()
+                .filter(|s| healthy::heard_well(timeline, s))
+                .count();
+            let lost = healthy::lost(timeline, *word_errors);
+            let all = format!(
+                "{well} of {} could be heard well, all captioned",
+                timeline.speeches.len()
+            );
+            (
+                lost.is_empty(),
+                if lost.is_empty() { all } else { lost.join("; ") },
+            )
+        }
+        Claim::Latency { caption, reply } => latency(evidence.figures, *caption, *reply, from),
+        Claim::Memory { growth } => memory(timeline, *growth, from),
+        Claim::ExitCode(code) => match timeline.exits.last() {
+            None => (false, "it never ended".to_owned()),
+            Some(exit) => (exit.code == Some(*code), format!("{:?}", exit.code)),
+        },
+        Claim::Audible | Claim::Silent => {
+            let heard: Vec<_> = timeline
+                .sounds
+                .iter()
+                .filter(|s| s.to >= from && s.from <= to)
+                .collect();
+            let told: Vec<String> = heard.iter().map(|s| format!("{}-{}", s.from, s.to)).collect();
+            let wanted = matches!(expectation.claim, Claim::Audible);
+            (
+                heard.is_empty() != wanted,
+                if told.is_empty() {
+                    "silence".to_owned()
+                } else {
+                    told.join(", ")
+                },
+            )
+        }
+        Claim::Echoes { clip, correlation } => echoes(evidence, clip, *correlation, (from, to)),
+    }
+}
+
+/// Some of what there is.
+fn listed<'a>(all: impl Iterator<Item = &'a str>) -> String {
+    let all: Vec<&str> = all.collect();
+    match all.len() {
+        0 => "nothing".to_owned(),
+        count => all[count.saturating_sub(4)..].join(" / "),
+    }
+}
+
+/// Everything that stood in messages in a time.
+fn said<'a>(
+    timeline: &'a Timeline,
+    inside: impl Fn(Moment) -> bool + Copy + 'a,
+) -> impl Iterator<Item = &'a str> {
+    let of = move |m: &'a crate::timeline::Message| {
+        m.revisions
+            .iter()
+            .filter(move |(at, _)| inside(*at))
+            .map(|(_, words)| words.as_str())
+    };
+    timeline.messages.iter().flat_map(of)
+}
+
+fn caption(expectation: &Expectation, timeline: &Timeline, label: &str, most: f64) -> Found {
+    let Some(speech) = timeline.speeches.iter().find(|s| s.label == label) else {
+        return (false, "it was never said".to_owned());
+    };
+    let captions = captions_of(timeline, speech);
+    let words: Vec<&str> = captions.iter().map(|c| c.words()).collect();
+    let heard = words.join(" ");
+    let Some(at) = crate::figures::captioned(timeline, speech) else {
+        return (
+            false,
+            if heard.is_empty() {
+                "nothing".to_owned()
+            } else {
+                format!("never final: {heard}")
+            },
+        );
+    };
+    let late = millis_after(at, speech.end_of_speech);
+    let in_time = expectation
+        .within
+        .is_none_or(|w| late <= i64::try_from(w.as_millis()).unwrap_or(i64::MAX));
+    let errors = speech
+        .text
+        .as_ref()
+        .map(|said| word_errors(said, &heard).percent());
+    let right = errors.is_none_or(|e| e <= most);
+    let told = errors.map_or("words not known".to_owned(), |e| format!("{e:.1} % wrong"));
+    (
+        in_time && right && !heard.is_empty(),
+        format!("{told}, {late} ms after the end of speech: \"{heard}\""),
+    )
+}
+
+fn fits(place: &Place, presence: Presence, channel: Option<&str>) -> bool {
+    let there = place
+        .channel
+        .as_deref()
+        .is_some_and(|c| channel.is_none_or(|wanted| wanted == c));
+    match presence {
+        Presence::In => there,
+        Presence::Out => place.channel.is_none(),
+        Presence::Listening => there && place.connected,
+    }
+}
+
+/// By the end of the time the bot is there.
+fn bot(timeline: &Timeline, presence: Presence, channel: Option<&str>, from: Moment, to: Moment) -> Found {
+    let by = to.min(timeline.over);
+    let Some(place) = timeline.place_at(by) else {
+        return (false, "nobody looked".to_owned());
+    };
+    let since = timeline
+        .places
+        .iter()
+        .rev()
+        .skip_while(|p| p.at > by)
+        .take_while(|p| fits(p, presence, channel))
+        .last();
+    let met = fits(place, presence, channel);
+    let told = match (met, since) {
+        (true, Some(since)) => format!("since {} ms after it", millis_after(since.at, from)),
+        _ => format!(
+            "at {by} it is in {}{}",
+            place.channel.as_deref().unwrap_or("no channel"),
+            if place.connected { " and listens" } else { "" }
+        ),
+    };
+    (met, told)
+}
+
+fn no_return(timeline: &Timeline, from: Moment, to: Moment) -> Found {
+    let gone = timeline
+        .places
+        .iter()
+        .filter(|p| p.at >= from)
+        .find(|p| p.channel.is_none());
+    let gone = match (gone, timeline.place_at(from)) {
+        (_, Some(place)) if place.channel.is_none() => Some(from),
+        (gone, _) => gone.map(|p| p.at),
+    };
+    let Some(gone) = gone else {
+        return (false, "it never left".to_owned());
+    };
+    let back = timeline
+        .places
+        .iter()
+        .find(|p| p.at > gone && p.at <= to && p.channel.is_some());
+    match back {
+        None => (true, format!("gone since {gone}")),
+        Some(back) => (false, format!("back at {}", back.at)),
+    }
+}
+
+/// The times without voice between the first and the last moment with it, and whether it is there at the end.
+fn session_kept(timeline: &Timeline) -> Found {
+    let Some(first) = timeline.places.iter().position(|p| p.connected) else {
+        return (false, "the bot never listened".to_owned());
+    };
+    let mut worst = Duration::ZERO;
+    let mut lost: Option<Moment> = None;
+    for place in timeline
+        .places
+        .iter()
+        .skip(first)
+        .filter(|p| p.at <= timeline.over)
+    {
+        match (place.connected, lost) {
+            (false, None) => lost = Some(place.at),
+            (true, Some(since)) => {
+                worst = worst.max(place.at.since(since));
+                lost = None;
+            }
+            _ => {}
+        }
+    }
+    if let Some(since) = lost {
+        return (false, format!("without voice since {since}"));
+    }
+    (
+        worst <= RECOVERED_WITHIN,
+        format!("longest without voice: {:.2} s", worst.as_secs_f64()),
+    )
+}
+
+/// The middle of the first minute that counts against the middle of the last: single samples say little.
+fn memory(timeline: &Timeline, growth: f64, from: Moment) -> Found {
+    const STRETCH: Duration = Duration::from_secs(60);
+    let middle = |from: Moment, to: Moment| {
+        let within = timeline.memory.iter().filter(|(at, _)| *at >= from && *at <= to);
+        let mut bytes: Vec<u64> = within.map(|(_, bytes)| *bytes).collect();
+        bytes.sort_unstable();
+        bytes.get(bytes.len() / 2).copied()
+    };
+    let begins = middle(from, from.after(STRETCH));
+    let ends = middle(timeline.over.before(STRETCH).max(from), timeline.over);
+    let (Some(begins), Some(ends)) = (begins, ends) else {
+        return (false, "memory was not looked at".to_owned());
+    };
+    let grown = 100.0 * (ends as f64 / begins.max(1) as f64 - 1.0);
+    let told = format!("from {} to {} MiB, {grown:.1} %", begins >> 20, ends >> 20);
+    (grown <= growth, told)
+}
+
+fn latency(figures: &Figures, caption: Option<Duration>, reply: Option<Duration>, from: Moment) -> Found {
+    let turns: Vec<_> = figures.turns.iter().filter(|t| t.end_of_speech >= from).collect();
+    let worst = |times: Vec<i64>| times.into_iter().max();
+    let captions = worst(turns.iter().filter_map(|t| t.caption_ms).collect());
+    let replies = worst(turns.iter().filter_map(|t| t.reply_audio_ms).collect());
+    let within = |worst: Option<i64>, limit: Option<Duration>| match (worst, limit) {
+        (_, None) => true,
+        (None, Some(_)) => false,
+        (Some(worst), Some(limit)) => worst <= i64::try_from(limit.as_millis()).unwrap_or(i64::MAX),
+    };
+    let all = caption.is_none() || turns.iter().all(|t| t.caption_ms.is_some());
+    let told = |what: &str, worst: Option<i64>| match worst {
+        Some(ms) => format!("slowest {what} {ms} ms"),
+        None => format!("no {what}"),
+    };
+    let met = all && within(captions, caption) && within(replies, reply);
+    (
+        met,
+        format!("{}, {}", told("caption", captions), told("reply", replies)),
+    )
+}
+
+fn echoes(evidence: Evidence<'_>, clip: &str, least: f64, (from, to): (Moment, Moment)) -> Found {
+    let Some(recording) = evidence.recordings.get(clip) else {
+        return (false, "the recording was not prepared".to_owned());
+    };
+    let (frames, zero) = evidence.sound;
+    let mut best = 0.0_f32;
+    for sound in evidence
+        .timeline
+        .sounds
+        .iter()
+        .filter(|s| s.to >= from && s.from <= to)
+    {
+        match sound::heard(
+            frames,
+            zero,
+            sound.from.before(Duration::from_millis(100)),
+            sound.to,
+        ) {
+            Ok(heard) => best = best.max(sound::likeness(&heard, &recording.sound)),
+            Err(error) => return (false, error.to_string()),
+        }
+    }
+    (f64::from(best) >= least, format!("correlation {best:.3}"))
+}
+
+#[cfg(test)]
+mod tests;
