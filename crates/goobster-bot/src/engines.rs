@@ -213,6 +213,13 @@ impl<'a> Engines<'a> {
         Ok(Arc::new(OpenAiChat::new(options)?))
     }
 
+    /// Fetches a piece when it is missing; one that exists only for other platforms is done without, with a word.
+    pub fn have_where_it_exists(&self, artefact: &'static Artefact) -> Result<(), Failure> {
+        self.have(artefact)
+            .map(drop)
+            .or_else(|failure| self.unless_elsewhere(failure))
+    }
+
     /// The path of a piece in the cache, fetched when it is missing.
     pub fn have(&self, artefact: &'static Artefact) -> Result<PathBuf, Failure> {
         let cache = Cache::locate()?;

@@ -59,6 +59,8 @@ pub enum Command {
     Say(Say),
     /// Run the bot on Discord
     Run(Run),
+    /// Rehearse the bot on a Discord of this machine's own: no account, no network
+    Rehearse(Rehearse),
     /// Hold a conversation with recordings: captions, replies, and how long they took
     Converse(Converse),
     /// Hold the demonstration conversation on recorded human speech
@@ -229,6 +231,52 @@ pub struct Converse {
     pub talk: TalkArgs,
 }
 
+/// `goobster rehearse`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The real bot is started in a process of its own and connects to a stand-in for Discord on this machine.
+docs/rehearsal.md tells how to write a scenario.
+
+Examples:
+  goobster rehearse                                  a conversation from the library
+  goobster rehearse question.wav                     a member says your recording
+  goobster rehearse --scenario kept-dragged --scenario my-scenario.toml
+  goobster rehearse --list
+  goobster rehearse --soak 20 --seed-start 7         random faults, with engines that need no model"
+)]
+pub struct Rehearse {
+    /// Recordings that a member says, one after the other
+    #[arg(value_name = "WAV")]
+    pub recordings: Vec<PathBuf>,
+    /// A scenario: a file, or a name of the library; may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub scenario: Vec<String>,
+    /// Each recording is a member of its own
+    #[arg(long)]
+    pub several: bool,
+    /// List the library's scenarios
+    #[arg(long)]
+    pub list: bool,
+    /// Hear and speak with scripted engines, which know the recordings and need no model
+    #[arg(long)]
+    pub scripted: bool,
+    /// Play this many random fault scripts instead
+    #[arg(long, value_name = "N", conflicts_with_all = ["scenario", "recordings"])]
+    pub soak: Option<u32>,
+    /// The first seed of --soak
+    #[arg(long, value_name = "SEED", default_value_t = 1)]
+    pub seed_start: u64,
+    /// Scripts of --soak that run at the same time
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    pub at_once: usize,
+    /// Where reports, sound and transcripts are written
+    #[arg(long, value_name = "DIR", default_value = "goobster-rehearsal")]
+    pub out: PathBuf,
+    /// How to talk.
+    #[command(flatten)]
+    pub talk: TalkArgs,
+}
+
 /// `goobster demo`.
 #[derive(Debug, Args)]
 pub struct Demo {
@@ -238,9 +286,12 @@ pub struct Demo {
     /// Where to write captions.srt, captions.vtt, transcript.json and reply.wav
     #[arg(long, value_name = "DIR", default_value = "goobster-demo")]
     pub out: PathBuf,
-    /// As fast as it goes, instead of at the pace of speech
+    /// As fast as it goes, instead of at the pace of speech; without the bot and the loopback Discord
     #[arg(long)]
     pub fast: bool,
+    /// Without the bot and the loopback Discord, at the pace of speech
+    #[arg(long)]
+    pub alone: bool,
     /// How to talk.
     #[command(flatten)]
     pub talk: TalkArgs,

@@ -6,6 +6,7 @@ pub mod exit;
 mod listen;
 pub mod logging;
 mod models;
+pub(crate) mod rehearse;
 mod say;
 mod store;
 pub mod terminal;
@@ -105,6 +106,10 @@ fn carry_out(cli: Cli, terminal: Terminal) -> Result<(), Failure> {
         Command::Run(args) => {
             let config = load(&common, args.talk.overrides(common.profile))?;
             block_on(discord::run::run(&args, &config, &common, terminal))
+        }
+        Command::Rehearse(args) => {
+            let config = load(&common, args.talk.overrides(common.profile))?;
+            block_on(rehearse::run(&args, &config, &common, terminal))
         }
         Command::Demo(args) => {
             let config = load(&common, args.talk.overrides(common.profile))?;

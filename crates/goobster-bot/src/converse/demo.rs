@@ -9,6 +9,7 @@ use super::room::Pace;
 use super::speakers::Speaker;
 use crate::cli::args::{Common, Demo};
 use crate::cli::exit::Failure;
+use crate::cli::rehearse;
 use crate::cli::terminal::Terminal;
 use crate::config::Config;
 use crate::engines::Engines;
@@ -29,6 +30,9 @@ pub async fn run(args: &Demo, config: &Config, common: &Common, terminal: Termin
         args.files.clone()
     };
     terminal.line("Recordings of people are played to Goobster; it captions them and answers.\n")?;
+    if !args.fast && !args.alone {
+        return rehearse::play(&recordings, &args.out, config, common, &args.talk, terminal).await;
+    }
     let speaker = Speaker::new("Guest".to_owned(), recordings)?;
     let pace = if args.fast { Pace::Fast } else { Pace::Real };
     command::hold(vec![speaker], pace, Some(&args.out), config, common, terminal).await

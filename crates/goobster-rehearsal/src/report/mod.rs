@@ -31,7 +31,7 @@ pub fn write(
     zero: Duration,
 ) -> Result<Vec<PathBuf>, RehearsalError> {
     let mut files = Vec::new();
-    let wav = folder.join("bot.wav");
+    let wav = folder.join("reply.wav");
     sound::write_wav(&wav, frames, zero, outcome.timeline.over)?;
     files.push(wav);
     let transcript = transcript(&outcome.timeline);
