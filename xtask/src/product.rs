@@ -30,11 +30,28 @@ pub(crate) fn eval(passed: &Passed) -> Result<()> {
     shell::run(&mut cargo)
 }
 
-/// Sessions under faults.
+/// Sessions under faults; with `--rehearse N` the whole bot, on the loopback Discord.
 pub(crate) fn soak(passed: &Passed) -> Result<()> {
     setup::whatever_is_missing()?;
+    if let Some(arguments) = rehearsals(&passed.arguments) {
+        return goobster("rehearse", &Passed { arguments });
+    }
     let base = ["run", "--release", "-p", "goobster-tests", "--bin", "soak", "--"];
     shell::run(shell::cargo().args(base).args(&passed.arguments))
+}
+
+/// `--rehearse N …` as the product understands it: `--soak N …`.
+fn rehearsals(arguments: &[String]) -> Option<Vec<String>> {
+    let is_ours = |argument: &String| argument == "--rehearse" || argument.starts_with("--rehearse=");
+    arguments.iter().any(is_ours).then(|| {
+        let theirs = arguments
+            .iter()
+            .map(|argument| match argument.strip_prefix("--rehearse") {
+                Some(rest) if is_ours(argument) => format!("--soak{rest}"),
+                _ => argument.clone(),
+            });
+        theirs.collect()
+    })
 }
 
 /// The benchmarks.
@@ -59,4 +76,21 @@ fn goobster(subcommand: &str, passed: &Passed) -> Result<()> {
         .arg(manifest);
     cargo.args(["-p", "goobster-bot", "--bin", "goobster", "--", subcommand]);
     shell::run(cargo.args(&passed.arguments))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_soak_of_rehearsals_is_the_products() {
+        let given = |text: &str| -> Vec<String> { text.split(' ').map(str::to_owned).collect() };
+        let passed = |text: &str| rehearsals(&given(text));
+        assert_eq!(passed("--seeds 3"), None);
+        assert_eq!(
+            passed("--rehearse 200 --seed-start 7"),
+            Some(given("--soak 200 --seed-start 7"))
+        );
+        assert_eq!(passed("--rehearse=5"), Some(given("--soak=5")));
+    }
 }

@@ -1,7 +1,8 @@
 //! Hearing health: whether everybody who sends is really heard.
 //!
 //! A voice library drops what it cannot decrypt without a word, so deafness shows only as an absence: a client that stops
-//! talking sends five packets of digital silence, and one whose packets vanish does not. A pure state machine that counts
+//! talking sends five packets of digital silence, which are never encrypted end to end. One whose packets vanish in the
+//! middle of a word sends none; one whose packets never came through sends them after a gap in its numbering. A pure state machine that counts
 //! what came of each speaker, notices within [`HealthConfig`]'s times who sends but is not heard, and asks for healing
 //! (joining anew), at most once a minute and once for the same cause.
 
@@ -21,6 +22,8 @@ pub struct HealthConfig {
     pub announced: Duration,
     /// Packets in a row that make no sense: 25, half a second.
     pub undecodable: u32,
+    /// Packets that are missing before somebody falls silent: 25. Less is a bad network.
+    pub missing: u32,
     /// Time between two healings: a minute.
     pub heal_every: Duration,
     /// Speakers that are counted at most: 100, more than fit into a voice channel.
@@ -33,6 +36,7 @@ impl Default for HealthConfig {
             broken_off: Duration::from_secs(2),
             announced: Duration::from_secs(3),
             undecodable: 25,
+            missing: 25,
             heal_every: Duration::from_mins(1),
             speakers: 100,
         }
@@ -78,6 +82,13 @@ pub enum HealthEvent {
         /// What it was.
         kind: FrameKind,
     },
+    /// So many packets of theirs, by their numbers, never came, before one that did.
+    Skipped {
+        /// Whose.
+        who: UserId,
+        /// How many.
+        packets: u32,
+    },
     /// A frame came of which nobody knows whose it is.
     Unknown,
     /// Words of theirs were captioned.
@@ -106,6 +117,8 @@ pub enum HealthEvent {
 pub enum Deafness {
     /// Their stream broke off in the middle of speech.
     BrokenOff,
+    /// They fell silent, and what they said before never came.
+    Missed,
     /// They were announced, but nothing came.
     NothingCame,
     /// What comes makes no sense.
@@ -180,6 +193,8 @@ struct Speaker {
     stream: Stream,
     muted: bool,
     nonsense: u32,
+    /// Packets missing since the last that was heard.
+    missing: u32,
     deaf: bool,
     /// They were announced before: a second announcement of a client that is merely talking again proves nothing.
     heard_once: bool,
@@ -242,6 +257,12 @@ impl Health {
                 }
             }
             HealthEvent::Frame { who, kind } => self.frame(now, who, kind, &mut effects),
+            HealthEvent::Skipped { who, packets } => {
+                if let Some(speaker) = self.speakers.get_mut(&who) {
+                    speaker.health.concealed += u64::from(packets);
+                    speaker.missing = speaker.missing.saturating_add(packets);
+                }
+            }
             HealthEvent::Unknown => self.unknown += 1,
             HealthEvent::Words { who, count } => {
                 if let Some(speaker) = self.speakers.get_mut(&who) {
@@ -261,6 +282,7 @@ impl Health {
                 for speaker in self.speakers.values_mut() {
                     speaker.stream = Stream::Quiet;
                     speaker.nonsense = 0;
+                    speaker.missing = 0;
                     speaker.heard_once = false;
                 }
             }
@@ -279,6 +301,7 @@ impl Health {
                 health.packets += 1;
                 health.decoded += 1;
                 speaker.nonsense = 0;
+                speaker.missing = 0;
                 speaker.heard_once = true;
                 speaker.stream = Stream::Talking(now);
                 health.hears = Hears::Yes;
@@ -291,14 +314,22 @@ impl Health {
                 health.decoded += 1;
                 speaker.nonsense = 0;
                 speaker.heard_once = true;
+                let talking = matches!(speaker.stream, Stream::Talking(_));
                 speaker.stream = Stream::Quiet;
-                if std::mem::take(&mut speaker.deaf) {
+                if std::mem::take(&mut speaker.missing) >= self.config.missing {
+                    self.deaf(who, Deafness::Missed, effects);
+                    self.heal(now, effects);
+                } else if talking && std::mem::take(&mut speaker.deaf) {
+                    // Silence alone proves nothing: it is not encrypted.
                     health.hears = Hears::Yes;
                     effects.push(HealthEffect::HearsAgain { who });
                 }
             }
             // Lost packets keep a stream neither alive nor dead.
-            FrameKind::Concealed => health.concealed += 1,
+            FrameKind::Concealed => {
+                health.concealed += 1;
+                speaker.missing = speaker.missing.saturating_add(1);
+            }
             FrameKind::Undecodable => {
                 health.packets += 1;
                 health.undecodable += 1;
@@ -447,6 +478,41 @@ mod tests {
                 (3_000, HealthEffect::Heal)
             ]
         );
+    }
+
+    #[test]
+    fn words_that_never_came_through_are_noticed_when_their_speaker_falls_silent() {
+        let mut health = call();
+        let mut done = Vec::new();
+        for (packets, kind) in [
+            (0, FrameKind::Voice),
+            (0, FrameKind::Silence),
+            (80, FrameKind::Silence),
+            (0, FrameKind::Silence),
+        ] {
+            done.extend(health.step(at(0), HealthEvent::Skipped { who: ADA, packets }));
+            done.extend(health.step(at(0), frame(kind)));
+        }
+        let why = Deafness::Missed;
+        assert_eq!(done, [HealthEffect::Deaf { who: ADA, why }, HealthEffect::Heal]);
+        assert_eq!(
+            health.step(at(9), frame(FrameKind::Voice)),
+            [HealthEffect::HearsAgain { who: ADA }]
+        );
+    }
+
+    #[test]
+    fn a_bad_network_is_not_taken_for_deafness() {
+        let mut health = call();
+        for n in 0..500_u64 {
+            let kind = if n % 3 == 0 {
+                FrameKind::Voice
+            } else {
+                FrameKind::Concealed
+            };
+            assert!(health.step(at(n * 20), frame(kind)).is_empty());
+        }
+        assert!(health.step(at(10_000), frame(FrameKind::Silence)).is_empty());
     }
 
     #[test]

@@ -307,6 +307,31 @@ mod tests {
     }
 
     #[test]
+    fn the_documented_configuration_is_one() {
+        let page = include_str!("../../../../docs/discord.md");
+        let block = page
+            .split("```toml\n")
+            .nth(1)
+            .unwrap()
+            .split("```")
+            .next()
+            .unwrap();
+        let config = Config::parse(block).unwrap();
+        config.check().unwrap();
+        // What it shows are the defaults, the chat server aside.
+        assert_eq!(config.discord, discord::Discord::default());
+        assert_eq!(
+            config.limits.config().unwrap(),
+            discord::Limits::default().config().unwrap()
+        );
+        assert_eq!(
+            config.session.config().unwrap(),
+            discord::Sessions::default().config().unwrap()
+        );
+        assert!(config.brain.url.is_some());
+    }
+
+    #[test]
     fn what_makes_no_sense_is_a_configuration_error() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("g.toml");
@@ -316,6 +341,10 @@ mod tests {
             ("[brain]\nurl = \"ftp://x\"\n", "brain.url"),
             ("language = \"english\"\n", "language"),
             ("profile = \"huge\"\n", "profile"),
+            ("[discord]\ndrain_s = 1\n", "drain_s"),
+            ("[discord]\nconsent = \"maybe\"\n", "consent"),
+            ("[limits]\nvoice_s = 0\n", "limits.voice"),
+            ("[session]\ntimeout_s = 10\nidle_warning_s = 20\n", "idle_warning"),
             ("= 3", "line 1"),
         ] {
             std::fs::write(&file, text).unwrap();

@@ -58,6 +58,8 @@ pub(crate) struct PacketData {
     pub(crate) end: usize,
     /// Whether a header extension precedes the frame.
     pub(crate) extension: bool,
+    /// The packet's number in its stream.
+    pub(crate) sequence: u16,
 }
 
 /// songbird, as Goobster uses it: packets decrypted but not decoded, with the smallest jitter buffer, and few retries of
@@ -214,5 +216,6 @@ fn data(packet: &songbird::events::context_data::RtpData) -> PacketData {
         start: packet.payload_offset,
         end: packet.payload_end_pad,
         extension: rtp.get_extension() != 0,
+        sequence: rtp.get_sequence().into(),
     }
 }

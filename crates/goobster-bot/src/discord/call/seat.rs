@@ -112,6 +112,9 @@ pub(crate) enum Decoded {
 pub(crate) struct Stream {
     decoder: SpeechDecoder,
     feed: Feed,
+    /// The last packet's number, and how many were given as lost since.
+    last: Option<u16>,
+    lost: u16,
 }
 
 impl Stream {
@@ -119,7 +122,23 @@ impl Stream {
         Ok(Self {
             decoder: SpeechDecoder::new()?,
             feed,
+            last: None,
+            lost: 0,
         })
+    }
+
+    /// How many packets before this one never came and were not given as lost either. A stream that begins anew or whose
+    /// numbers go backwards skips none.
+    pub(crate) fn skipped(&mut self, sequence: u16) -> u32 {
+        let lost = std::mem::take(&mut self.lost);
+        let last = self.last.replace(sequence);
+        let between = last.map_or(0, |last| sequence.wrapping_sub(last).wrapping_sub(1));
+        // More than ten minutes are another stream, not a gap.
+        if between > 30_000 {
+            0
+        } else {
+            u32::from(between.saturating_sub(lost))
+        }
     }
 
     /// Decodes an Opus frame; `None` is one that was lost, or could not be taken out of its packet.
@@ -143,7 +162,10 @@ impl Stream {
                 }
             }
             None if broken => (self.decoder.conceal(), Decoded::Undecodable),
-            None => (self.decoder.conceal(), Decoded::Concealed),
+            None => {
+                self.lost = self.lost.saturating_add(1);
+                (self.decoder.conceal(), Decoded::Concealed)
+            }
         };
         match decoded {
             Ok(samples) => self.feed.push(samples),
@@ -226,6 +248,17 @@ mod tests {
         assert_eq!(stream.decode(None, true), Decoded::Undecodable);
         let mut sound = Vec::new();
         assert_eq!(feed.take(10_000, &mut sound), 3 * FRAME);
+    }
+
+    #[test]
+    fn packets_that_never_came_are_counted_by_their_numbers() {
+        let mut stream = Stream::new(Feed::default()).unwrap();
+        assert_eq!(stream.skipped(65_530), 0);
+        assert_eq!(stream.skipped(65_531), 0);
+        assert_eq!(stream.skipped(65_535), 3);
+        stream.decode(None, false);
+        assert_eq!(stream.skipped(4), 3, "across zero, one of four was given as lost");
+        assert_eq!(stream.skipped(3), 0, "late");
     }
 
     #[test]

@@ -404,6 +404,10 @@ impl CallTask {
                     }
                 },
             };
+            let skipped = packet
+                .data
+                .as_ref()
+                .map_or(0, |data| stream.skipped(data.sequence));
             let decoded = match &packet.data {
                 None => stream.decode(None, false),
                 Some(data) => match frame::opus_frame(&data.payload, data.start, data.end, data.extension) {
@@ -420,6 +424,10 @@ impl CallTask {
                 Decoded::Concealed => FrameKind::Concealed,
                 Decoded::Undecodable => FrameKind::Undecodable,
             };
+            if skipped > 0 {
+                let packets = skipped;
+                self.health(HealthEvent::Skipped { who, packets }).await;
+            }
             self.health(HealthEvent::Frame { who, kind }).await;
         }
     }
