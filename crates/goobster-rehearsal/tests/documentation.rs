@@ -1,5 +1,10 @@
 //! docs/rehearsal.md is true: its examples can be read, and it tells of every key and every fault.
 
+#![allow(
+    clippy::panic,
+    reason = "tests, and what they share, fail loudly; clippy knows only of the functions marked as tests"
+)]
+
 use std::path::Path;
 
 use goobster_rehearsal::Scenario;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::ffi::OsString;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -160,16 +161,15 @@ fn scenarios(args: &Rehearse) -> Result<Vec<(String, Scenario, Option<PathBuf>)>
         let name = Path::new(wanted)
             .file_stem()
             .map_or_else(|| wanted.clone(), |stem| stem.to_string_lossy().into_owned());
-        let scenario = match Scenario::named(wanted) {
-            Some(built_in) => built_in.map_err(|e| Failure::BadInput(e.to_string()))?,
-            None => {
-                let text = std::fs::read_to_string(wanted).map_err(|e| {
-                    Failure::BadInput(format!(
-                        "{wanted}: {e}; it is neither a file nor a scenario of the library (--list names those)"
-                    ))
-                })?;
-                Scenario::parse(&text).map_err(|e| Failure::BadInput(e.in_file(wanted).to_string()))?
-            }
+        let scenario = if let Some(built_in) = Scenario::named(wanted) {
+            built_in.map_err(|e| Failure::BadInput(e.to_string()))?
+        } else {
+            let text = std::fs::read_to_string(wanted).map_err(|e| {
+                Failure::BadInput(format!(
+                    "{wanted}: {e}; it is neither a file nor a scenario of the library (--list names those)"
+                ))
+            })?;
+            Scenario::parse(&text).map_err(|e| Failure::BadInput(e.in_file(wanted).to_string()))?
         };
         found.push((name, scenario, Path::new(wanted).parent().map(Path::to_owned)));
     }
@@ -239,10 +239,10 @@ async fn soaked(
             run.title
         );
         for ailment in &run.ailments {
-            text.push_str(&format!("\n    {ailment}"));
+            let _ = write!(text, "\n    {ailment}");
         }
         if !run.ailments.is_empty() {
-            text.push_str(&format!("\n    again: {}", run.repeat()));
+            let _ = write!(text, "\n    again: {}", run.repeat());
         }
         if let Err(failure) = told.and_then(|()| terminal.line(&text)) {
             broken.get_or_insert(failure);

@@ -6,16 +6,15 @@ use std::time::Duration;
 use goobster_core::time::Moment;
 use loopback_discord::BotFrame;
 
+use super::whereabouts::{bot, no_return, session_kept};
 use super::{Verdict, healthy};
 use crate::figures::{Figures, captions_of, millis_after};
 use crate::recording::Recording;
-use crate::scenario::{Claim, Expectation, Presence};
+use crate::scenario::{Claim, Expectation};
 use crate::sound;
-use crate::timeline::{Caption, Place, Timeline};
+use crate::timeline::{Caption, Timeline};
 use crate::words::{contains, word_errors};
 
-/// A session that was without voice for longer than this was not kept.
-const RECOVERED_WITHIN: Duration = Duration::from_secs(10);
 /// What was found is cut here.
 const SHOWN: usize = 300;
 
@@ -33,7 +32,7 @@ pub struct Evidence<'a> {
 }
 
 /// What was found, and whether it is what was claimed.
-type Found = (bool, String);
+pub(super) type Found = (bool, String);
 
 /// Judges one expectation.
 pub fn judge(expectation: &Expectation, evidence: Evidence<'_>) -> Verdict {
@@ -245,100 +244,9 @@ fn caption(expectation: &Expectation, timeline: &Timeline, label: &str, most: f6
     )
 }
 
-fn fits(place: &Place, presence: Presence, channel: Option<&str>) -> bool {
-    let there = place
-        .channel
-        .as_deref()
-        .is_some_and(|c| channel.is_none_or(|wanted| wanted == c));
-    match presence {
-        Presence::In => there,
-        Presence::Out => place.channel.is_none(),
-        Presence::Listening => there && place.connected,
-    }
-}
-
-/// By the end of the time the bot is there.
-fn bot(timeline: &Timeline, presence: Presence, channel: Option<&str>, from: Moment, to: Moment) -> Found {
-    let by = to.min(timeline.over);
-    let Some(place) = timeline.place_at(by) else {
-        return (false, "nobody looked".to_owned());
-    };
-    let since = timeline
-        .places
-        .iter()
-        .rev()
-        .skip_while(|p| p.at > by)
-        .take_while(|p| fits(p, presence, channel))
-        .last();
-    let met = fits(place, presence, channel);
-    let told = match (met, since) {
-        (true, Some(since)) => format!("since {} ms after it", millis_after(since.at, from)),
-        _ => format!(
-            "at {by} it is in {}{}",
-            place.channel.as_deref().unwrap_or("no channel"),
-            if place.connected { " and listens" } else { "" }
-        ),
-    };
-    (met, told)
-}
-
-fn no_return(timeline: &Timeline, from: Moment, to: Moment) -> Found {
-    let gone = timeline
-        .places
-        .iter()
-        .filter(|p| p.at >= from)
-        .find(|p| p.channel.is_none());
-    let gone = match (gone, timeline.place_at(from)) {
-        (_, Some(place)) if place.channel.is_none() => Some(from),
-        (gone, _) => gone.map(|p| p.at),
-    };
-    let Some(gone) = gone else {
-        return (false, "it never left".to_owned());
-    };
-    let back = timeline
-        .places
-        .iter()
-        .find(|p| p.at > gone && p.at <= to && p.channel.is_some());
-    match back {
-        None => (true, format!("gone since {gone}")),
-        Some(back) => (false, format!("back at {}", back.at)),
-    }
-}
-
-/// The times without voice between the first and the last moment with it, and whether it is there at the end.
-fn session_kept(timeline: &Timeline) -> Found {
-    let Some(first) = timeline.places.iter().position(|p| p.connected) else {
-        return (false, "the bot never listened".to_owned());
-    };
-    let mut worst = Duration::ZERO;
-    let mut lost: Option<Moment> = None;
-    for place in timeline
-        .places
-        .iter()
-        .skip(first)
-        .filter(|p| p.at <= timeline.over)
-    {
-        match (place.connected, lost) {
-            (false, None) => lost = Some(place.at),
-            (true, Some(since)) => {
-                worst = worst.max(place.at.since(since));
-                lost = None;
-            }
-            _ => {}
-        }
-    }
-    if let Some(since) = lost {
-        return (false, format!("without voice since {since}"));
-    }
-    (
-        worst <= RECOVERED_WITHIN,
-        format!("longest without voice: {:.2} s", worst.as_secs_f64()),
-    )
-}
-
 /// The middle of the first minute that counts against the middle of the last: single samples say little.
 fn memory(timeline: &Timeline, growth: f64, from: Moment) -> Found {
-    const STRETCH: Duration = Duration::from_secs(60);
+    const STRETCH: Duration = Duration::from_mins(1);
     let middle = |from: Moment, to: Moment| {
         let within = timeline.memory.iter().filter(|(at, _)| *at >= from && *at <= to);
         let mut bytes: Vec<u64> = within.map(|(_, bytes)| *bytes).collect();

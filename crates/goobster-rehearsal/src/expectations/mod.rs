@@ -2,6 +2,7 @@
 
 mod healthy;
 mod judge;
+mod whereabouts;
 
 use serde::Serialize;
 use serde_json::{Value, json};

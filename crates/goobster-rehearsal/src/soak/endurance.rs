@@ -18,93 +18,23 @@ const WORD_ERRORS: f64 = 60.0;
 /// Room for the last words to be captioned, and for the answer to the last command.
 const CLOSING: Duration = Duration::from_secs(8);
 
+/// Who takes part.
+const NAMES: [&str; 3] = ["Ann", "Ben", "Cleo"];
+/// When the first may speak, in seconds: the bot listens by then.
+const OPENED: f64 = 5.0;
+
 /// A conversation of three members that lasts about `lasts`; two of them leave and come back, together `returns` times.
 pub fn endurance(seed: u64, lasts: Duration, returns: u32, clips: &Clips) -> Scenario {
     let mut chance = StdRng::seed_from_u64(seed);
-    let names = ["Ann", "Ben", "Cleo"];
-    let mut events: Vec<(f64, Action)> = Vec::new();
-    let (from, until) = (5.0, lasts.as_secs_f64());
-    // Who is away, from when to when: nobody speaks while away.
-    let share = (until - from) / f64::from(returns.max(1));
-    let away: Vec<(&str, f64, f64)> = (0..returns)
-        .map(|n| {
-            let leaves = from + share * (f64::from(n) + 0.4);
-            let name = if n % 2 == 0 { "Ben" } else { "Cleo" };
-            (name, leaves, leaves + (share * 0.3).min(20.0))
-        })
-        .collect();
+    let away = absences(lasts.as_secs_f64(), returns);
+    let mut events = talk(&mut chance, lasts.as_secs_f64(), &away, clips);
     for (name, leaves, comes) in &away {
-        events.push((
-            *leaves,
-            Action::Leave {
-                member: (*name).to_owned(),
-            },
-        ));
+        let member = (*name).to_owned();
+        events.push((*leaves, Action::Leave { member }));
         events.push((*comes, join(name)));
     }
-    for name in names {
-        let mut at = from + chance.random_range(0.0..4.0);
-        while at < until - 6.0 {
-            let (clip, length) = clips.0.choose(&mut chance).cloned().unwrap_or_default();
-            let end = at + length.as_secs_f64();
-            // What is said a moment before leaving is rightly dropped: nobody does so here.
-            let clash = away
-                .iter()
-                .any(|(who, leaves, comes)| *who == name && end + 4.0 > *leaves && at < comes + 2.0);
-            if !clash {
-                events.push((at, speech(name, clip)));
-            }
-            at = end + chance.random_range(3.0..9.0);
-        }
-    }
+    events.push((SETTLED.min(lasts / 4).as_secs_f64(), Action::Rest));
     events.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let step = |label: String, when, action| Step {
-        label,
-        when,
-        patience: None,
-        action,
-        line: 0,
-    };
-    let follows = |wait| When::After { event: None, wait };
-    let mut steps: Vec<Step> = names
-        .iter()
-        .map(|n| step(format!("{n} joins"), follows(Duration::ZERO), join(n)))
-        .collect();
-    steps.push(step(
-        "start".to_owned(),
-        follows(Duration::from_millis(300)),
-        command("voice start"),
-    ));
-    for (n, (at, action)) in events.into_iter().enumerate() {
-        steps.push(step(
-            format!("event {}", n + 1),
-            When::At(Duration::from_secs_f64(at)),
-            action,
-        ));
-    }
-    steps.push(step("stop".to_owned(), follows(CLOSING), command("voice stop")));
-    // One minute after the end no session may be left: the answer to this tells.
-    let minute = Duration::from_mins(1).min(lasts);
-    steps.push(step(
-        "status".to_owned(),
-        follows(minute),
-        command("voice status"),
-    ));
-    let settled = step(
-        "settled".to_owned(),
-        When::At(SETTLED.min(lasts / 4)),
-        Action::Rest,
-    );
-    let place = steps
-        .iter()
-        .position(|s| matches!(s.when, When::At(at) if at > SETTLED.min(lasts / 4)));
-    steps.insert(place.unwrap_or(steps.len() - 2), settled);
-    let expect = |claim, after: Option<&str>| Expectation {
-        claim,
-        after: after.map(str::to_owned),
-        within: None,
-        line: 0,
-    };
     let bot: toml::Table =
         toml::from_str("[limits]\nvoice_s = 86400\nwindow_s = 86400\n").unwrap_or_default();
     Scenario {
@@ -119,43 +49,119 @@ pub fn endurance(seed: u64, lasts: Duration, returns: u32, clips: &Clips) -> Sce
         guild: "Den".to_owned(),
         text_channels: vec!["general".to_owned()],
         voice_channels: vec!["Lounge".to_owned()],
-        members: names
-            .iter()
+        members: NAMES
             .map(|n| Member {
-                name: (*n).to_owned(),
+                name: n.to_owned(),
                 manages: false,
                 is_bot: false,
             })
-            .collect(),
+            .to_vec(),
         bot,
-        steps,
-        expectations: vec![
-            expect(Claim::Memory { growth: GROWTH }, Some("settled")),
-            expect(
-                Claim::NothingLost {
-                    word_errors: WORD_ERRORS,
-                },
-                None,
-            ),
-            expect(
-                Claim::Bot {
-                    presence: Presence::Out,
-                    channel: None,
-                },
-                Some("stop"),
-            ),
-            expect(
-                Claim::Answer {
-                    command: "status".to_owned(),
-                    words: "no voice session".to_owned(),
-                    hidden: None,
-                },
-                None,
-            ),
-        ],
+        steps: steps(events, lasts),
+        expectations: expectations(),
         linger: Duration::from_secs(1),
         limit: lasts + Duration::from_mins(5),
     }
+}
+
+/// Who is away, from when to when, in seconds.
+fn absences(until: f64, returns: u32) -> Vec<(&'static str, f64, f64)> {
+    let share = (until - OPENED) / f64::from(returns.max(1));
+    let one = |n: u32| {
+        let leaves = OPENED + share * (f64::from(n) + 0.4);
+        let name = if n.is_multiple_of(2) { "Ben" } else { "Cleo" };
+        (name, leaves, leaves + (share * 0.3).min(20.0))
+    };
+    (0..returns).map(one).collect()
+}
+
+/// What everybody says, and when.
+fn talk(chance: &mut StdRng, until: f64, away: &[(&str, f64, f64)], clips: &Clips) -> Vec<(f64, Action)> {
+    let mut events = Vec::new();
+    for name in NAMES {
+        let mut at = OPENED + chance.random_range(0.0..4.0);
+        while at < until - 6.0 {
+            let (clip, length) = clips.0.choose(chance).cloned().unwrap_or_default();
+            let end = at + length.as_secs_f64();
+            // What is said a moment before leaving is rightly dropped: nobody does so here.
+            let clash = |(who, leaves, comes): &(&str, f64, f64)| {
+                *who == name && end + 4.0 > *leaves && at < comes + 2.0
+            };
+            if !away.iter().any(clash) {
+                events.push((at, speech(name, clip)));
+            }
+            at = end + chance.random_range(3.0..9.0);
+        }
+    }
+    events
+}
+
+fn steps(events: Vec<(f64, Action)>, lasts: Duration) -> Vec<Step> {
+    let step = |label: String, when, action| Step {
+        label,
+        when,
+        patience: None,
+        action,
+        line: 0,
+    };
+    let follows = |wait| When::After { event: None, wait };
+    let mut steps: Vec<Step> = NAMES
+        .iter()
+        .map(|n| step(format!("{n} joins"), follows(Duration::ZERO), join(n)))
+        .collect();
+    steps.push(step(
+        "start".to_owned(),
+        follows(Duration::from_millis(300)),
+        command("voice start"),
+    ));
+    for (n, (at, action)) in events.into_iter().enumerate() {
+        let label = if action == Action::Rest {
+            "settled".to_owned()
+        } else {
+            format!("event {}", n + 1)
+        };
+        steps.push(step(label, When::At(Duration::from_secs_f64(at)), action));
+    }
+    steps.push(step("stop".to_owned(), follows(CLOSING), command("voice stop")));
+    // One minute after the end no session may be left: the answer to this tells.
+    let minute = Duration::from_mins(1).min(lasts);
+    steps.push(step(
+        "status".to_owned(),
+        follows(minute),
+        command("voice status"),
+    ));
+    steps
+}
+
+fn expectations() -> Vec<Expectation> {
+    let expect = |claim, after: Option<&str>| Expectation {
+        claim,
+        after: after.map(str::to_owned),
+        within: None,
+        line: 0,
+    };
+    let status = Claim::Answer {
+        command: "status".to_owned(),
+        words: "no voice session".to_owned(),
+        hidden: None,
+    };
+    vec![
+        expect(Claim::Memory { growth: GROWTH }, Some("settled")),
+        expect(
+            Claim::NothingLost {
+                word_errors: WORD_ERRORS,
+            },
+            None,
+        ),
+        expect(
+            Claim::Bot {
+                presence: Presence::Out,
+                channel: None,
+            },
+            Some("stop"),
+        ),
+        expect(status, None),
+    ]
 }
 
 fn join(name: &str) -> Action {

@@ -9,6 +9,7 @@ mod cast;
 mod cues;
 mod observer;
 mod playing;
+mod steps;
 
 use std::collections::HashMap;
 use std::path::Path;

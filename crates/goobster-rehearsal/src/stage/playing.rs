@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use goobster_core::time::Moment;
 use loopback_discord::Loopback;
-use loopback_discord::world::{ApiError, InteractionId};
+use loopback_discord::world::InteractionId;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::acting::{self, Weather};
@@ -14,26 +14,26 @@ use super::cues::{Cues, Events};
 use super::observer::Observer;
 use super::{LOOK, Lines};
 use crate::figures;
-use crate::scenario::{Action, Direction, Fault, Scenario, Speech, Step};
-use crate::timeline::{self, Asked, Exit, Remark, Timeline};
+use crate::scenario::{Fault, Scenario};
+use crate::timeline::{Asked, Exit, Remark, Timeline};
 use crate::watcher::{Happening, Watcher};
 
 /// A command that was not answered by then never will be: Discord allows 3 s, and what was promised is waited for longer.
-const ANSWERED_WITHIN: Duration = Duration::from_secs(20);
+pub(super) const ANSWERED_WITHIN: Duration = Duration::from_secs(20);
 /// A bot that was asked to end has this long.
-const ENDED_WITHIN: Duration = Duration::from_secs(30);
+pub(super) const ENDED_WITHIN: Duration = Duration::from_secs(30);
 /// How often memory is looked at.
 const MEMORY_EVERY: Duration = Duration::from_secs(5);
 
 /// A step that takes its time.
 #[derive(Debug)]
 pub(super) struct Pending {
-    step: usize,
-    what: Awaited,
+    pub(super) step: usize,
+    pub(super) what: Awaited,
 }
 
 #[derive(Debug)]
-enum Awaited {
+pub(super) enum Awaited {
     /// This moment.
     Time(Moment),
     /// An answer, or this moment.
@@ -60,7 +60,7 @@ pub(super) struct Stage<'a> {
 }
 
 impl Stage<'_> {
-    fn now(&self) -> Moment {
+    pub(super) fn now(&self) -> Moment {
         self.observer.moment(self.loopback.recorded().elapsed())
     }
 
@@ -158,220 +158,14 @@ impl Stage<'_> {
         }
     }
 
-    fn over(&mut self, step: usize, now: Moment) {
+    pub(super) fn over(&mut self, step: usize, now: Moment) {
         self.cues.over(step, now);
         self.timeline.note(self.scenario.steps[step].label.clone(), now);
     }
 
-    fn remark(&mut self, at: Moment, what: String, fails: bool, watcher: &mut dyn Watcher) {
+    pub(super) fn remark(&mut self, at: Moment, what: String, fails: bool, watcher: &mut dyn Watcher) {
         watcher.told(&Happening::Remark { at, what: &what });
         self.timeline.remarks.push(Remark { at, what, fails });
-    }
-
-    fn begin(&mut self, number: usize, now: Moment, watcher: &mut dyn Watcher) {
-        let scenario = self.scenario;
-        let step = &scenario.steps[number];
-        self.cues.begin(now);
-        self.timeline.note(format!("{}.began", step.label), now);
-        let done = match &step.action {
-            Action::Join { member, channel } => acting::join(&self.loopback, &self.cast, member, channel),
-            Action::Leave { member } => self
-                .cast
-                .person(member)
-                .and_then(|user| self.loopback.world(|w| w.leave_voice(self.cast.guild, user))),
-            Action::Mute { member, on } => acting::mute(&self.loopback, &self.cast, member, *on),
-            Action::Write {
-                member,
-                words,
-                channel,
-            } => acting::write(&self.loopback, &self.cast, member, channel, words),
-            Action::Rest => Ok(()),
-            Action::Speak(speech) => {
-                self.speak(number, step, speech, watcher);
-                return;
-            }
-            Action::Fault(fault) => {
-                self.fault(number, step, fault, now, watcher);
-                return;
-            }
-            Action::Command {
-                member,
-                path,
-                options,
-                channel,
-            } => {
-                let asked = acting::command(&self.loopback, &self.cast, (member, channel), path, options);
-                let given: Vec<String> = options.iter().map(|(k, v)| format!(" {k}:{v}")).collect();
-                self.asked(
-                    number,
-                    member,
-                    format!("/{path}{}", given.concat()),
-                    asked,
-                    watcher,
-                );
-                return;
-            }
-            Action::Press { member, button } => {
-                let asked = acting::press(&self.loopback, &self.cast, member, button);
-                self.asked(number, member, format!("[{button}]"), asked, watcher);
-                return;
-            }
-        };
-        if let Err(error) = done {
-            self.remark(
-                now,
-                format!("'{}' could not happen: {error}", step.label),
-                true,
-                watcher,
-            );
-        }
-        self.over(number, now);
-    }
-
-    /// Something was asked of the bot.
-    fn asked(
-        &mut self,
-        number: usize,
-        member: &str,
-        what: String,
-        asked: Result<InteractionId, ApiError>,
-        watcher: &mut dyn Watcher,
-    ) {
-        let now = self.now();
-        watcher.told(&Happening::Asks {
-            at: now,
-            member,
-            what: &what,
-        });
-        let label = self.scenario.steps[number].label.clone();
-        let refused = asked.as_ref().err().map(ToString::to_string);
-        match asked {
-            Ok(id) => {
-                self.observer.asked.insert(id, self.timeline.requests.len());
-                let what = Awaited::Answer(id, now.after(ANSWERED_WITHIN));
-                self.pending.push(Pending { step: number, what });
-            }
-            Err(error) => {
-                self.remark(
-                    now,
-                    format!("'{label}' could not be asked: {error}"),
-                    true,
-                    watcher,
-                );
-                self.over(number, now);
-            }
-        }
-        self.timeline.requests.push(timeline::Request {
-            label,
-            member: member.to_owned(),
-            what,
-            at: now,
-            answered: None,
-            refused,
-        });
-    }
-
-    fn speak(&mut self, number: usize, step: &Step, speech: &Speech, watcher: &mut dyn Watcher) {
-        let now = self.now();
-        let Some(line) = self.lines.get(&step.label) else {
-            self.remark(
-                now,
-                format!("nobody prepared what '{}' says", step.label),
-                true,
-                watcher,
-            );
-            self.over(number, now);
-            return;
-        };
-        let lasts = Duration::from_millis(20) * u32::try_from(line.frames.len()).unwrap_or(u32::MAX);
-        let to = now.after(lasts);
-        if speech.loss > 0.0 || !speech.jitter.is_zero() {
-            self.weather.worsen(
-                Direction::Down,
-                speech.loss,
-                speech.jitter,
-                to.after(speech.jitter),
-            );
-            self.loopback.voice_fault(self.cast.guild, self.weather.network());
-        }
-        let sent = self.cast.person(&speech.member).is_ok_and(|user| {
-            self.loopback
-                .speak(self.cast.guild, user, line.frames.clone())
-                .is_ok()
-        });
-        watcher.told(&Happening::Speaks {
-            at: now,
-            member: &speech.member,
-            clip: &speech.clip,
-        });
-        if !sent {
-            let what = format!("'{}': {} speaks where the bot is not", step.label, speech.member);
-            self.remark(now, what, false, watcher);
-        }
-        // The packet that begins now holds the 20 ms before now.
-        let spoken = |at: Duration| now.after(at).before(Duration::from_millis(20));
-        self.timeline.speeches.push(timeline::Speech {
-            label: step.label.clone(),
-            member: speech.member.clone(),
-            clip: speech.clip.clone(),
-            text: line.text.clone(),
-            from: now,
-            to,
-            voice_from: spoken(line.first_voiced),
-            end_of_speech: spoken(line.last_voiced),
-            loss: speech.loss,
-            sent,
-        });
-        self.pending.push(Pending {
-            step: number,
-            what: Awaited::Time(to),
-        });
-    }
-
-    fn fault(&mut self, number: usize, step: &Step, fault: &Fault, now: Moment, watcher: &mut dyn Watcher) {
-        let hit = acting::strike(fault, &self.loopback, &self.cast, &mut self.bot).unwrap_or(false);
-        let until = fault.lasts().map(|lasts| now.after(lasts));
-        if let Some(until) = until {
-            if let Fault::Network {
-                direction,
-                loss,
-                jitter,
-                ..
-            } = fault
-            {
-                self.weather.worsen(*direction, *loss, *jitter, until);
-                self.loopback.voice_fault(self.cast.guild, self.weather.network());
-            } else {
-                self.lifts.push((until, fault.clone()));
-            }
-        }
-        let what = fault.to_string();
-        watcher.told(&Happening::Fault { at: now, what: &what });
-        if !hit {
-            self.remark(
-                now,
-                format!("'{}' broke nothing: {what}", step.label),
-                false,
-                watcher,
-            );
-        }
-        self.timeline.faults.push(timeline::Fault {
-            label: step.label.clone(),
-            at: now,
-            until,
-            what,
-            hit,
-            order: fault.clone(),
-        });
-        match fault {
-            Fault::TerminateBot | Fault::KillBot => {
-                self.pending.push(Pending {
-                    step: number,
-                    what: Awaited::End(now.after(ENDED_WITHIN)),
-                });
-            }
-            _ => self.over(number, now),
-        }
     }
 
     /// The play is over: the bot is asked to end, and killed if it does not.

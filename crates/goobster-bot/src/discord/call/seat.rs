@@ -130,14 +130,14 @@ impl Stream {
     /// How many packets before this one never came and were not given as lost either. A stream that begins anew or whose
     /// numbers go backwards skips none.
     pub(crate) fn skipped(&mut self, sequence: u16) -> u32 {
-        let lost = std::mem::take(&mut self.lost);
-        let last = self.last.replace(sequence);
-        let between = last.map_or(0, |last| sequence.wrapping_sub(last).wrapping_sub(1));
+        let concealed = std::mem::take(&mut self.lost);
+        let before = self.last.replace(sequence);
+        let between = before.map_or(0, |before| sequence.wrapping_sub(before).wrapping_sub(1));
         // More than ten minutes are another stream, not a gap.
         if between > 30_000 {
             0
         } else {
-            u32::from(between.saturating_sub(lost))
+            u32::from(between.saturating_sub(concealed))
         }
     }
 

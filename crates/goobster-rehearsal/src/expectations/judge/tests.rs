@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::scenario::Fault;
-use crate::timeline::{self, Asked, Caption, Company, Exit, Message, Revision, Sound, Speech};
+use crate::timeline::{self, Asked, Caption, Company, Exit, Message, Place, Revision, Sound, Speech};
 
 fn at(ms: u64) -> Moment {
     Moment::from_millis(ms)
