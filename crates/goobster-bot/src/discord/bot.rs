@@ -12,7 +12,7 @@ use goobster_core::limits::Usage;
 use goobster_core::ports::{LanguageChoice, LimitsLeft, Responder, SpeechToText, TextToSpeech};
 use goobster_core::session::{SessionId, SessionManager};
 use goobster_core::time::UtcMillis;
-use serenity::all::{Cache, Http};
+use serenity::all::{Cache, ChunkGuildFilter, Http, ShardId, ShardManager};
 use songbird::Songbird;
 use tokio_util::task::TaskTracker;
 
@@ -45,6 +45,9 @@ pub(crate) struct BotParts {
     pub(crate) me: (UserId, String),
 }
 
+/// Marks the answer to [`Bot::probe_gateway`].
+pub(crate) const PROBE: &str = "goobster-probe";
+
 /// Somebody in a voice channel: who, whether muted, and their name and whether they are a bot, where the cache knows.
 type Found = (serenity::all::UserId, bool, Option<(String, bool)>);
 
@@ -58,6 +61,8 @@ pub(crate) struct Bot {
     captions_only: Mutex<HashSet<SessionId>>,
     tasks: TaskTracker,
     seeds: AtomicU64,
+    /// The gateway's connections, once there are any.
+    shards: OnceLock<Arc<ShardManager>>,
 }
 
 impl Bot {
@@ -70,6 +75,7 @@ impl Bot {
             captions_only: Mutex::default(),
             tasks: TaskTracker::new(),
             seeds: AtomicU64::new(seed),
+            shards: OnceLock::new(),
         })
     }
 
@@ -220,17 +226,37 @@ impl Bot {
         })
     }
 
+    /// The voice channel of a guild that Discord says the bot is in.
+    pub(crate) fn voice_channel(&self, guild: GuildId) -> Option<ChannelId> {
+        let me = serenity::all::UserId::new(self.id().get());
+        let guild = self.cache().guild(serenity::all::GuildId::new(guild.get()))?;
+        let channel = guild.voice_states.get(&me)?.channel_id?;
+        Some(ChannelId::new(channel.get()))
+    }
+
     /// Whether Discord says that the bot is in a voice channel of a guild.
     pub(crate) fn is_in_voice(&self, guild: GuildId) -> bool {
-        let me = serenity::all::UserId::new(self.id().get());
-        self.cache()
-            .guild(serenity::all::GuildId::new(guild.get()))
-            .is_some_and(|guild| {
-                guild
-                    .voice_states
-                    .get(&me)
-                    .is_some_and(|state| state.channel_id.is_some())
-            })
+        self.voice_channel(guild).is_some()
+    }
+
+    /// These are the gateway's connections.
+    pub(crate) fn connect(&self, shards: Arc<ShardManager>) {
+        let _ = self.shards.set(shards);
+    }
+
+    /// Asks a guild's gateway for something small: the answer ([`PROBE`]) comes behind everything that it had to tell, and
+    /// none comes when it is not there any more.
+    pub(crate) async fn probe_gateway(&self, guild: GuildId) {
+        let Some(shards) = self.shards.get() else { return };
+        let guild = serenity::all::GuildId::new(guild.get());
+        let shard = ShardId(guild.shard_id(self.cache()));
+        if let Some(runner) = shards.runners.lock().await.get(&shard) {
+            let me = serenity::all::UserId::new(self.id().get());
+            let filter = ChunkGuildFilter::UserIds(vec![me]);
+            runner
+                .runner_tx
+                .chunk_guild(guild, None, false, filter, Some(PROBE.to_owned()));
+        }
     }
 
     /// Everybody in a voice channel, the bot itself left out.

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use goobster_core::ids::{ChannelId, GuildId, UserId};
 use serenity::all::{
-    ChannelType, Context, CreateAllowedMentions, CreateMessage, EventHandler, Guild, GuildChannel,
-    Interaction, Message, Ready, ResumedEvent, UnavailableGuild, VoiceState,
+    ChannelType, ConnectionStage, Context, CreateAllowedMentions, CreateMessage, EventHandler, Guild,
+    GuildChannel, GuildMembersChunkEvent, Interaction, Message, Ready, ResumedEvent, ShardId,
+    ShardStageUpdateEvent, UnavailableGuild, VoiceState,
 };
 use serenity::async_trait;
 
-use super::bot::{Bot, Late, is_muted};
+use super::bot::{Bot, Late, PROBE, is_muted};
 use super::call::{CallEvent, Person};
 use super::permissions;
 
@@ -26,6 +27,13 @@ impl EventHandler for Handler {
 
     async fn resume(&self, ctx: Context, _: ResumedEvent) {
         tracing::info!(shard = ctx.shard_id.0, "connected to Discord again");
+        self.gateway(ctx.shard_id, &ctx, true);
+    }
+
+    async fn shard_stage_update(&self, ctx: Context, update: ShardStageUpdateEvent) {
+        if update.old == ConnectionStage::Connected {
+            self.gateway(update.shard_id, &ctx, false);
+        }
     }
 
     async fn guild_create(&self, _: Context, guild: Guild, _: Option<bool>) {
@@ -33,6 +41,15 @@ impl EventHandler for Handler {
         permissions::report(&bot, &guild);
         tidy_up(&bot, &guild).await;
         compare(&bot, &guild);
+    }
+
+    async fn guild_members_chunk(&self, _: Context, chunk: GuildMembersChunkEvent) {
+        let guild = GuildId::new(chunk.guild_id.get());
+        if chunk.nonce.as_deref() == Some(PROBE)
+            && let Some(call) = self.0.get().and_then(|bot| bot.call(guild))
+        {
+            call.tell(CallEvent::Gateway { up: true });
+        }
     }
 
     async fn guild_delete(&self, _: Context, guild: UnavailableGuild, _: Option<Guild>) {
@@ -90,6 +107,19 @@ impl EventHandler for Handler {
             && !bot.pressed(&press).await
         {
             tracing::debug!(id = %press.data.custom_id, "a button that is not ours");
+        }
+    }
+}
+
+impl Handler {
+    /// Tells the calls of a shard that its gateway is lost, or goes on.
+    fn gateway(&self, shard: ShardId, ctx: &Context, up: bool) {
+        let Some(bot) = self.0.get() else { return };
+        for call in bot.calls() {
+            let guild = serenity::all::GuildId::new(call.spec().guild.get());
+            if guild.shard_id(&ctx.cache) == shard.0 {
+                call.tell(CallEvent::Gateway { up });
+            }
         }
     }
 }

@@ -108,6 +108,7 @@ pub async fn run(args: &Run, config: &Config, common: &Common, terminal: Termina
     let keeper = sessions.clone();
     let keeping = tokio::spawn(async move { keeper.keep_house().await });
     let shards = Arc::clone(&client.shard_manager);
+    bot.connect(Arc::clone(&shards));
     let ended = tokio::select! {
         ended = client.start_autosharded() => ended.map_err(|error| refused(&error)),
         () = command::told_to_stop() => Ok(()),

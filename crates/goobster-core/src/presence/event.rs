@@ -24,6 +24,15 @@ pub enum PresenceEvent {
         /// The channel, if any.
         channel: Option<ChannelId>,
     },
+    /// The gateway is lost: what it does not say means nothing.
+    GatewayLost,
+    /// The gateway goes on where it was; whatever happened meanwhile is told now.
+    GatewayBack,
+    /// The gateway began anew, and says where the bot is. A new session is in no voice channel: the call comes back.
+    GatewayAnew {
+        /// The channel, if any.
+        channel: Option<ChannelId>,
+    },
     /// Somebody is in the bot's channel.
     Present {
         /// Who.

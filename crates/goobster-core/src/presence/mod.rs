@@ -73,6 +73,8 @@ pub struct Presence {
     link: Link,
     /// Discord says that the bot is in no channel, since then.
     out_since: Option<Moment>,
+    /// Whether the gateway can tell.
+    told: bool,
     people: BTreeSet<UserId>,
     /// The sessions' owners, and since when each is away.
     owners: BTreeMap<UserId, Option<Moment>>,
@@ -90,6 +92,7 @@ impl Presence {
             channel,
             link: Link::Up,
             out_since: None,
+            told: true,
             people: BTreeSet::new(),
             owners: BTreeMap::new(),
             alone_since: None,
@@ -114,7 +117,7 @@ impl Presence {
         if self.ended {
             return None;
         }
-        let out = self.out_since.map(|at| at.after(self.config.moved_within));
+        let out = self.out_since.map(|at| at.after(self.out_for()));
         let alone = self.alone_since.map(|at| at.after(self.config.alone_after));
         let away = self
             .owners
@@ -146,12 +149,39 @@ impl Presence {
             }
             PresenceEvent::LinkLost { close_code } => self.lost(now, close_code, &mut effects),
             PresenceEvent::JoinFailed => self.failed(now, &mut effects),
-            PresenceEvent::BotState { channel: None } => {
-                self.out_since.get_or_insert(now);
+            PresenceEvent::BotState { channel } => {
+                self.told = true;
+                match channel {
+                    Some(channel) => self.placed(now, channel, &mut effects),
+                    None => {
+                        self.out_since.get_or_insert(now);
+                    }
+                }
             }
-            PresenceEvent::BotState {
-                channel: Some(channel),
-            } => self.placed(now, channel, &mut effects),
+            PresenceEvent::GatewayLost => self.told = false,
+            PresenceEvent::GatewayBack => {
+                self.told = true;
+                self.out_since = self.out_since.map(|_| now);
+            }
+            PresenceEvent::GatewayAnew { channel } => {
+                self.told = true;
+                match channel {
+                    Some(channel) => self.placed(now, channel, &mut effects),
+                    None => {
+                        self.out_since = None;
+                        let next = Some(now.after(self.pause(0)));
+                        let (since, attempts) = match self.link {
+                            Link::Up => (now, 0),
+                            Link::Down { since, attempts, .. } => (since, attempts),
+                        };
+                        self.link = Link::Down {
+                            since,
+                            attempts,
+                            next,
+                        };
+                    }
+                }
+            }
             PresenceEvent::Present { who } => {
                 self.people.insert(who);
                 self.alone_since = None;
@@ -253,11 +283,25 @@ impl Presence {
         }
     }
 
+    /// How long the bot may seem to be in no channel: until it counts as thrown out, or, while nobody can say, as lost.
+    fn out_for(&self) -> Duration {
+        if self.told {
+            self.config.moved_within
+        } else {
+            self.config.recover_within
+        }
+    }
+
     /// Does what is due at `now`.
     fn due(&mut self, now: Moment, effects: &mut Vec<PresenceEffect>) {
         let passed = |since: Option<Moment>, span: Duration| since.is_some_and(|at| now.since(at) >= span);
-        if passed(self.out_since, self.config.moved_within) {
-            return self.end(EndCause::Kicked, effects);
+        if passed(self.out_since, self.out_for()) {
+            let why = if self.told {
+                EndCause::Kicked
+            } else {
+                EndCause::ConnectionLost
+            };
+            return self.end(why, effects);
         }
         if let Link::Down {
             since,

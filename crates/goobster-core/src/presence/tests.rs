@@ -112,6 +112,35 @@ fn a_kick_whose_link_breaks_first_is_not_answered_by_coming_back() {
 }
 
 #[test]
+fn a_gateway_that_begins_anew_is_not_taken_for_a_kick() {
+    let mut call = call();
+    call.step(at(1000), PresenceEvent::GatewayLost);
+    call.step(at(1010), lost(Some(4014)));
+    assert!(
+        pass(&mut call, 6000).is_empty(),
+        "nobody can say whether it was a kick"
+    );
+    let done = call.step(at(6000), PresenceEvent::GatewayAnew { channel: None });
+    assert!(done.is_empty());
+    assert_eq!(
+        pass(&mut call, 6200)[0].1,
+        PresenceEffect::Join { channel: LOUNGE }
+    );
+    call.step(at(6800), PresenceEvent::Connected);
+    assert!(pass(&mut call, 60_000).is_empty());
+    // A kick that was told when the gateway went on is one.
+    call.step(at(61_000), PresenceEvent::GatewayLost);
+    call.step(at(61_100), lost(Some(4014)));
+    call.step(at(65_000), PresenceEvent::GatewayBack);
+    call.step(at(65_001), PresenceEvent::BotState { channel: None });
+    let why = EndCause::Kicked;
+    assert_eq!(
+        pass(&mut call, 90_000),
+        [(67_000, PresenceEffect::EndCall { why })]
+    );
+}
+
+#[test]
 fn dragged_elsewhere_it_follows() {
     let mut call = call();
     call.step(at(1000), lost(Some(4014)));
@@ -206,7 +235,7 @@ fn a_server_that_breaks_again_and_again_is_not_stormed() {
 }
 
 fn any_event() -> impl Strategy<Value = PresenceEvent> {
-    (0..11_u8, 0..3_u64, 0..5_usize).prop_map(|(what, who, code)| {
+    (0..14_u8, 0..3_u64, 0..5_usize).prop_map(|(what, who, code)| {
         let who = UserId::new(who);
         match what {
             0 => PresenceEvent::Connected,
@@ -220,6 +249,11 @@ fn any_event() -> impl Strategy<Value = PresenceEvent> {
             7 => PresenceEvent::Absent { who },
             8 => PresenceEvent::OwnerSet { who },
             9 => PresenceEvent::OwnerUnset { who },
+            10 => PresenceEvent::GatewayLost,
+            11 => PresenceEvent::GatewayBack,
+            12 => PresenceEvent::GatewayAnew {
+                channel: [None, Some(LOUNGE), Some(ATTIC)][code % 3],
+            },
             _ => PresenceEvent::Tick,
         }
     })

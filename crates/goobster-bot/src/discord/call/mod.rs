@@ -86,6 +86,11 @@ pub(crate) enum CallEvent {
     },
     /// The gateway began anew: look who is there.
     LookAround,
+    /// The gateway is lost, or back where it was.
+    Gateway {
+        /// Whether it can be believed.
+        up: bool,
+    },
     /// A channel was deleted.
     ChannelGone(ChannelId),
     /// The guild is gone.

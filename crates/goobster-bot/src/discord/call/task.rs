@@ -244,10 +244,19 @@ impl CallTask {
                 }
             }
             CallEvent::LookAround => {
-                if !self.bot.is_in_voice(self.spec.guild) && self.state.stepping.is_none() {
-                    self.presence(PresenceEvent::BotState { channel: None }).await;
+                if self.state.stepping.is_none() {
+                    let channel = self.bot.voice_channel(self.spec.guild);
+                    self.presence(PresenceEvent::GatewayAnew { channel }).await;
                 }
                 self.look_around().await;
+            }
+            CallEvent::Gateway { up } => {
+                let event = if up {
+                    PresenceEvent::GatewayBack
+                } else {
+                    PresenceEvent::GatewayLost
+                };
+                self.presence(event).await;
             }
             CallEvent::ChannelGone(channel) => {
                 if Some(channel) == self.state.channel {
@@ -375,6 +384,11 @@ impl CallTask {
             LinkEvent::Lost(close_code) => {
                 self.state.connected = false;
                 tracing::warn!(guild = %self.spec.guild, close_code, "the voice link is lost");
+                if close_code == Some(4014) {
+                    // Thrown out, or the gateway's session is over: that depends on whether the gateway still answers.
+                    self.presence(PresenceEvent::GatewayLost).await;
+                    self.bot.probe_gateway(self.spec.guild).await;
+                }
                 self.presence(PresenceEvent::LinkLost { close_code }).await;
             }
             LinkEvent::Tick(packets) => self.packets(packets).await,
