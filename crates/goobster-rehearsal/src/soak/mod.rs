@@ -149,6 +149,9 @@ async fn run(options: Arc<SoakOptions>, seed: u64) -> Result<Run, RehearsalError
         std::fs::write(&path, report::html(&outcome)).map_err(RehearsalError::io(&path))?;
         let log = folder.join("bot.log");
         std::fs::write(&log, outcome.said.join("\n") + "\n").map_err(RehearsalError::io(&log))?;
+        let timeline = folder.join("timeline.json");
+        let text = serde_json::to_string(&outcome.timeline).unwrap_or_default();
+        std::fs::write(&timeline, text).map_err(RehearsalError::io(&timeline))?;
         report = Some(path);
     }
     Ok(Run {
