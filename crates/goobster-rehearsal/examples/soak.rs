@@ -31,7 +31,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
         out: Some(PathBuf::from(out)),
     };
     let soaked = soak(options, |run| {
-        println!("{:6.1} s  {}", run.wall.as_secs_f64(), run.title);
+        let (said, judged) = run.said;
+        println!(
+            "{:6.1} s  {judged} of {said} judged  {}",
+            run.wall.as_secs_f64(),
+            run.title
+        );
         for ailment in &run.ailments {
             println!("          {ailment}");
         }

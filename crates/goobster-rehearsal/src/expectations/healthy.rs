@@ -15,7 +15,7 @@ const SETTLED: Duration = Duration::from_secs(6);
 /// The bot must have listened from so long before the first word until so long after the last packet.
 const AROUND: Duration = Duration::from_millis(300);
 /// After a change of keys, or nonsense, or a black hole, the bot has this long to hear again.
-const RECOVERS: Duration = Duration::from_secs(6);
+const RECOVERS: Duration = Duration::from_secs(2);
 /// More loss than this makes words unintelligible to people, too.
 const MOST_LOSS: f64 = 0.15;
 
@@ -39,13 +39,11 @@ pub fn heard_well(timeline: &Timeline, speech: &Speech) -> bool {
         | Fault::RemoveGuild
         | Fault::KickBot
         | Fault::DeleteChannel { .. }
-        | Fault::VoiceClose(_)
         | Fault::VoiceSilence
         | Fault::GatewaySilence
-        | Fault::GatewayClose(_)
-        | Fault::GatewayInvalid { resumable: false }
-        | Fault::DragBot { .. }
-        | Fault::MoveVoiceServer => ends(f.at),
+        | Fault::DragBot { .. } => ends(f.at),
+        // Of these the bot recovers with its session; what it heard before and after is not excused.
+        Fault::VoiceClose(code) => !matches!(code, 4_006 | 4_015) && ends(f.at),
         _ => false,
     });
     speech.sent

@@ -15,6 +15,7 @@ use futures_util::stream;
 use serde::Serialize;
 
 use crate::error::RehearsalError;
+use crate::expectations::heard_well;
 use crate::recording::Shelf;
 use crate::rehearse::{RehearsalOptions, rehearse};
 use crate::report;
@@ -51,6 +52,8 @@ pub struct Run {
     pub seed: u64,
     /// What it does, in a line.
     pub title: String,
+    /// How many things were said, and how many of them could be heard well and had to be captioned.
+    pub said: (usize, usize),
     /// What is wrong; nothing if all is well.
     pub ailments: Vec<Ailment>,
     /// How long it took.
@@ -126,6 +129,7 @@ async fn run(options: Arc<SoakOptions>, seed: u64) -> Result<Run, RehearsalError
             return Ok(Run {
                 seed,
                 title,
+                said: (0, 0),
                 ailments,
                 wall: begun.elapsed(),
                 report: None,
@@ -133,6 +137,11 @@ async fn run(options: Arc<SoakOptions>, seed: u64) -> Result<Run, RehearsalError
         }
     };
     let ailments = examine(&scenario, &outcome);
+    let speeches = &outcome.timeline.speeches;
+    let well = speeches
+        .iter()
+        .filter(|s| heard_well(&outcome.timeline, s))
+        .count();
     let mut report = None;
     if let Some(folder) = out.filter(|_| !ailments.is_empty()) {
         std::fs::create_dir_all(&folder).map_err(RehearsalError::io(&folder))?;
@@ -140,11 +149,15 @@ async fn run(options: Arc<SoakOptions>, seed: u64) -> Result<Run, RehearsalError
         std::fs::write(&path, report::html(&outcome)).map_err(RehearsalError::io(&path))?;
         let log = folder.join("bot.log");
         std::fs::write(&log, outcome.said.join("\n") + "\n").map_err(RehearsalError::io(&log))?;
+        let timeline = folder.join("timeline.json");
+        let text = serde_json::to_string(&outcome.timeline).unwrap_or_default();
+        std::fs::write(&timeline, text).map_err(RehearsalError::io(&timeline))?;
         report = Some(path);
     }
     Ok(Run {
         seed,
         title,
+        said: (speeches.len(), well),
         ailments,
         wall: begun.elapsed(),
         report,
