@@ -16,6 +16,7 @@ use goobster_bot::converse::speakers::Speaker;
 use goobster_bot::converse::turnbook::Percentiles;
 use goobster_bot::converse::witness::{FinalCaption, PartialCaption, Reply, TurnEnd, Witness};
 use goobster_bot::engines::Engines;
+use goobster_core::conversation::ReplyId;
 use goobster_core::ids::TurnId;
 use goobster_core::ports::{PortFuture, ReplyPiece, ReplyStream, RespondError, RespondRequest, Responder};
 use goobster_core::time::Moment;

@@ -165,21 +165,10 @@ impl Presence {
             }
             PresenceEvent::GatewayAnew { channel } => {
                 self.told = true;
-                match channel {
-                    Some(channel) => self.placed(now, channel, &mut effects),
-                    None => {
-                        self.out_since = None;
-                        let next = Some(now.after(self.pause(0)));
-                        let (since, attempts) = match self.link {
-                            Link::Up => (now, 0),
-                            Link::Down { since, attempts, .. } => (since, attempts),
-                        };
-                        self.link = Link::Down {
-                            since,
-                            attempts,
-                            next,
-                        };
-                    }
+                if let Some(channel) = channel {
+                    self.placed(now, channel, &mut effects);
+                } else {
+                    self.come_back(now);
                 }
             }
             PresenceEvent::Present { who } => {
@@ -206,6 +195,21 @@ impl Presence {
         }
         self.due(now, &mut effects);
         effects
+    }
+
+    /// A new session of the gateway is in no voice channel: the call joins again.
+    fn come_back(&mut self, now: Moment) {
+        self.out_since = None;
+        let next = Some(now.after(self.pause(0)));
+        let (since, attempts) = match self.link {
+            Link::Up => (now, 0),
+            Link::Down { since, attempts, .. } => (since, attempts),
+        };
+        self.link = Link::Down {
+            since,
+            attempts,
+            next,
+        };
     }
 
     /// The link broke, and the voice library has given up on it.

@@ -8,13 +8,16 @@ use goobster_core::language::Language;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::{FRAME_TIME, INBOX, Room, RoomParts, Troubles};
+use super::{FRAME_TIME, INBOX, Message, Room, RoomParts, Troubles};
 use crate::cli::exit::Failure;
 use crate::converse::source::Source;
 use crate::converse::witness::Witness;
 
 /// Frames made up for after a stall of the machine: more would only say what is over.
 const CATCH_UP: Duration = Duration::from_secs(1);
+
+/// How long the last words may take to be recognised once the conversation is over.
+const LAST_WORDS: Duration = Duration::from_millis(1200);
 
 /// What a live room is told.
 pub enum Order {
@@ -80,6 +83,30 @@ pub async fn attend(
     room.mouth.stop();
     for reply in room.replies.values() {
         reply.abort.raise();
+    }
+    // What was said to its end, or nearly, is still written down, but not answered any more.
+    room.converse(Event::Mute(true))?;
+    let mut told = Vec::new();
+    for who in room.seats.keys().copied().collect::<Vec<_>>() {
+        let now = room.now();
+        if let Some(seat) = room.seats.get_mut(&who) {
+            seat.ear.flush(now, &mut room.next_turn, &mut told);
+        }
+        room.told_by(who, &mut told)?;
+    }
+    let last_words = async {
+        while !room.seats.values().all(|seat| seat.ear.is_quiet()) {
+            let Some(message) = messages.recv().await else {
+                break;
+            };
+            if matches!(message, Message::Decoded { .. }) {
+                room.message(message)?;
+            }
+        }
+        Ok::<(), Failure>(())
+    };
+    if let Ok(result) = tokio::time::timeout(LAST_WORDS, last_words).await {
+        result?;
     }
     for seat in room.seats.values_mut() {
         seat.ear.call_off();

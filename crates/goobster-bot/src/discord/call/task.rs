@@ -74,6 +74,8 @@ pub(super) struct State {
     rooms: u32,
     /// While the bot steps out to come back: its absence is not news.
     stepping: Option<Arc<Notify>>,
+    /// Coming back, which must not outlive the call.
+    rejoin: Option<JoinHandle<()>>,
     connected: bool,
 }
 
@@ -122,7 +124,12 @@ impl CallTask {
 
     /// Ends the room, leaves the channel, and waits until Discord says so.
     async fn close(mut self, mut inbox: mpsc::Receiver<CallEvent>, left: Option<oneshot::Sender<()>>) {
+        // The room hears what was said to its end while the channel is being left.
         self.state.orders = None;
+        if let Some(rejoin) = self.state.rejoin.take() {
+            rejoin.abort();
+            let _ = rejoin.await;
+        }
         self.link.leave().await;
         let gone = async {
             while let Some(event) = inbox.recv().await {
@@ -509,7 +516,7 @@ impl CallTask {
         self.state.streams.clear();
         let (link, tell) = (self.link.clone(), self.tell.clone());
         let there = self.bot.is_in_voice(self.spec.guild);
-        self.bot.tasks().spawn(async move {
+        let rejoin = self.bot.tasks().spawn(async move {
             link.step_out().await;
             if there {
                 let _ = tokio::time::timeout(STEP_OUT, out.notified()).await;
@@ -519,6 +526,7 @@ impl CallTask {
                 let _ = tell.send(CallEvent::Rejoined(joined)).await;
             }
         });
+        self.state.rejoin = Some(rejoin);
     }
 
     async fn consent(&mut self, event: RosterEvent) {
