@@ -84,6 +84,8 @@ pub enum Claim {
         /// Per cent.
         growth: f64,
     },
+    /// The bot's process ends with no more threads and file descriptors than it had when counting began.
+    NoLeftovers,
     /// How the bot's process ended.
     ExitCode(i32),
     /// The bot is heard.
@@ -156,6 +158,7 @@ impl fmt::Display for Claim {
                 f.write_str(&parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
             }
             Self::Memory { growth } => write!(f, "memory grows by at most {growth} %"),
+            Self::NoLeftovers => f.write_str("no thread and no file descriptor is left over"),
             Self::ExitCode(code) => write!(f, "the bot ends with exit code {code}"),
             Self::Audible => f.write_str("the bot is heard"),
             Self::Silent => f.write_str("the bot is silent"),
