@@ -58,7 +58,7 @@ impl Endurance {
 
     /// When the long session starts, in seconds: after the short one and a rest.
     fn begins(&self) -> f64 {
-        45.0 + self.rest().as_secs_f64()
+        50.0 + self.rest().as_secs_f64()
     }
 
     /// The scenario: a short session, a rest, the conversation, a rest.
@@ -67,8 +67,7 @@ impl Endurance {
         let away = self.absences();
         let mut events = self.talk(&mut chance, &away, clips);
         for (name, leaves, comes) in &away {
-            let member = (*name).to_owned();
-            events.push((*leaves, Action::Leave { member }));
+            events.push((*leaves, leave(name)));
             events.push((*comes, join(name)));
         }
         let settled = SETTLED.min(self.lasts / 4).as_secs_f64();
@@ -161,7 +160,7 @@ impl Endurance {
     }
 
     fn steps(&self, events: Vec<(f64, Action)>, clips: &Clips) -> Vec<Step> {
-        let first = self.cast()[0];
+        let (first, last) = (self.cast()[0], self.cast()[self.cast().len() - 1]);
         let mut steps: Vec<Step> = self
             .cast()
             .iter()
@@ -173,7 +172,10 @@ impl Endurance {
         then("short start", Duration::from_millis(300), start());
         let clip = clips.0.first().cloned().unwrap_or_default().0;
         then("short talk", Duration::from_secs(3), speech(first, clip));
-        then("short stop", Duration::from_secs(4), stop());
+        // A library's pool of threads is made when keys change in a call of many.
+        then("short leave", Duration::from_secs(4), leave(last));
+        then("short return", Duration::from_secs(2), join(last));
+        then("short stop", Duration::from_secs(2), stop());
         then("rested", self.rest(), command("owner", "admin sessions"));
         then("begin", IDLE, Action::Rest);
         steps.push(step(
@@ -256,6 +258,12 @@ fn join(name: &str) -> Action {
     }
 }
 
+fn leave(name: &str) -> Action {
+    Action::Leave {
+        member: name.to_owned(),
+    }
+}
+
 fn command(member: &str, path: &str) -> Action {
     Action::Command {
         member: member.to_owned(),
@@ -296,8 +304,8 @@ mod tests {
     fn half_an_hour_is_full_of_talk_and_has_its_returns() {
         let scenario = made(1, 30, 10, 3);
         let count = |wanted: fn(&Action) -> bool| scenario.steps.iter().filter(|s| wanted(&s.action)).count();
-        assert_eq!(count(|a| matches!(a, Action::Leave { .. })), 10);
-        assert_eq!(count(|a| matches!(a, Action::Join { .. })), 13);
+        assert_eq!(count(|a| matches!(a, Action::Leave { .. })), 11);
+        assert_eq!(count(|a| matches!(a, Action::Join { .. })), 14);
         assert!(count(|a| matches!(a, Action::Speak(_))) > 300);
         let times: Vec<Duration> = scenario
             .steps
