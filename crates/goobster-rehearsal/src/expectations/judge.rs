@@ -163,7 +163,7 @@ fn found(expectation: &Expectation, evidence: Evidence<'_>, from: Moment, to: Mo
         }
         Claim::Latency { caption, reply } => latency(evidence.figures, *caption, *reply, from),
         Claim::Memory { growth } => memory(timeline, *growth, from),
-        Claim::NoLeftovers => leftovers(timeline, from),
+        Claim::Leftovers(most) => leftovers(timeline, *most, from),
         Claim::ExitCode(code) => match timeline.exits.last() {
             None => (false, "it never ended".to_owned()),
             Some(exit) => (exit.code == Some(*code), format!("{:?}", exit.code)),
@@ -265,14 +265,14 @@ fn memory(timeline: &Timeline, growth: f64, from: Moment) -> Found {
 }
 
 /// What the process held when counting began against what it held at the last look.
-fn leftovers(timeline: &Timeline, from: Moment) -> Found {
+fn leftovers(timeline: &Timeline, most: u64, from: Moment) -> Found {
     let (Some(begins), Some(ends)) = (
         timeline.vitals.iter().rev().find(|v| v.at <= from),
         timeline.vitals.last(),
     ) else {
         return (false, "the process was not looked at".to_owned());
     };
-    let met = ends.threads <= begins.threads && ends.descriptors <= begins.descriptors;
+    let met = ends.threads <= begins.threads + most && ends.descriptors <= begins.descriptors + most;
     let told = format!(
         "from {} to {} threads, from {} to {} file descriptors",
         begins.threads, ends.threads, begins.descriptors, ends.descriptors

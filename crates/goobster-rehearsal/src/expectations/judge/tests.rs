@@ -223,16 +223,16 @@ fn memory_is_flat_or_grows() {
     scene.events.insert("stop".into(), at(60_000));
     assert!(holds(&scene, "memory_growth = 9\nafter = \"stop\""));
     assert!(!holds(&scene, "memory_growth = 7\nafter = \"stop\""));
-    assert!(!holds(&scene, "no_leftovers = true\nafter = \"stop\""));
+    assert!(!holds(&scene, "leftovers = 1\nafter = \"stop\""));
     for vital in &mut scene.vitals {
         vital.descriptors = 20;
     }
-    assert!(holds(&scene, "no_leftovers = true\nafter = \"stop\""));
-    scene.vitals.last_mut().unwrap().threads = 10;
-    assert!(!holds(&scene, "no_leftovers = true\nafter = \"stop\""));
+    assert!(holds(&scene, "leftovers = 1\nafter = \"stop\""));
+    scene.vitals.last_mut().unwrap().threads = 11;
+    assert!(!holds(&scene, "leftovers = 1\nafter = \"stop\""));
     scene.vitals.clear();
     assert!(!holds(&scene, "memory_growth = 9"));
-    assert!(!holds(&scene, "no_leftovers = true"));
+    assert!(!holds(&scene, "leftovers = 1"));
 }
 
 #[test]
