@@ -77,6 +77,7 @@ library! {
     consent_withdrawn = "consent-withdrawn",
     inference_conversation = "conversation",
     dave_bot_commits = "dave-bot-commits",
+    dave_come_and_go = "dave-come-and-go",
     dave_down_and_up = "dave-down-and-up",
     dave_garbled = "dave-garbled",
     dave_new_group = "dave-new-group",

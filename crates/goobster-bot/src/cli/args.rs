@@ -262,6 +262,9 @@ pub struct Rehearse {
     /// Hear and speak with scripted engines, which know the recordings and need no model
     #[arg(long)]
     pub scripted: bool,
+    /// Voices are not encrypted from end to end, whatever the scenario says
+    #[arg(long)]
+    pub without_dave: bool,
     /// Play each scenario with this many seeds, and tell the word errors of all of them together
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub seeds: Option<u32>,

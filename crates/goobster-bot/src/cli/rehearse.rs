@@ -54,6 +54,7 @@ pub(super) async fn run(
             ..shelf.clone()
         };
         options.engines = args.scripted.then_some(ScriptedEngines::Scripted);
+        options.scenario.dave &= !args.without_dave;
         let mut errors = WordErrors::default();
         for seed in seeds(args) {
             let mut options = options.clone();

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use goobster_audio::position;
 use goobster_core::time::Moment;
 use loopback_discord::BotFrame;
 
@@ -27,6 +28,8 @@ pub struct Evidence<'a> {
     pub figures: &'a Figures,
     /// What the bot sent, and moment zero on the clock of these frames.
     pub sound: (&'a [BotFrame], Duration),
+    /// What the bot brought to scripted engines to be heard, at 16 kHz.
+    pub heard: &'a [Vec<f32>],
     /// Recordings that claims name.
     pub recordings: &'a HashMap<String, Recording>,
 }
@@ -185,6 +188,7 @@ fn found(expectation: &Expectation, evidence: Evidence<'_>, from: Moment, to: Mo
                 },
             )
         }
+        Claim::HeardWhole { clip, correlation } => heard_whole(evidence, clip, *correlation),
         Claim::Echoes { clip, correlation } => echoes(evidence, clip, *correlation, (from, to)),
     }
 }
@@ -299,6 +303,29 @@ fn latency(figures: &Figures, caption: Option<Duration>, reply: Option<Duration>
     (
         met,
         format!("{}, {}", told("caption", captions), told("reply", replies)),
+    )
+}
+
+/// Whether one of the sounds that the bot heard is what was sent, from its first voiced 20 ms to its last. What was sent is the
+/// recording after its way through Opus: the codec keeps how speech sounds, not its wave.
+fn heard_whole(evidence: Evidence<'_>, clip: &str, least: f64) -> Found {
+    let Some(recording) = evidence.recordings.get(clip) else {
+        return (false, "the recording was not prepared".to_owned());
+    };
+    let sent = match recording.as_sent() {
+        Ok(sent) => sent,
+        Err(error) => return (false, error.to_string()),
+    };
+    let at = |time: Duration| (position::time_to_samples(time) as usize).min(sent.len());
+    let voiced = &sent[at(recording.first_voiced)..at(recording.last_voiced)];
+    let likeness = |sound: &Vec<f32>| sound::likeness(sound, voiced);
+    let best = evidence.heard.iter().map(likeness).fold(0.0_f32, f32::max);
+    (
+        f64::from(best) >= least,
+        format!(
+            "correlation {best:.3}, the best of {} sounds",
+            evidence.heard.len()
+        ),
     )
 }
 

@@ -93,6 +93,13 @@ pub enum Claim {
     Audible,
     /// The bot is not heard.
     Silent,
+    /// A recording that was said reached the bot's recogniser whole and like itself; with scripted engines only.
+    HeardWhole {
+        /// The recording.
+        clip: String,
+        /// How alike they must be, from 0 to 1.
+        correlation: f64,
+    },
     /// What the bot says is this recording.
     Echoes {
         /// The recording.
@@ -166,6 +173,12 @@ impl fmt::Display for Claim {
             Self::ExitCode(code) => write!(f, "the bot ends with exit code {code}"),
             Self::Audible => f.write_str("the bot is heard"),
             Self::Silent => f.write_str("the bot is silent"),
+            Self::HeardWhole { clip, correlation } => {
+                write!(
+                    f,
+                    "the bot hears the whole of '{clip}' (correlation {correlation})"
+                )
+            }
             Self::Echoes { clip, correlation } => {
                 write!(f, "the bot says '{clip}' (correlation {correlation})")
             }

@@ -138,5 +138,6 @@ pub(super) struct ExpectWords {
     pub(super) leftovers: Option<u64>,
     pub(super) audible: Option<bool>,
     pub(super) echoes: Option<String>,
+    pub(super) hears: Option<String>,
     pub(super) correlation: Option<f64>,
 }

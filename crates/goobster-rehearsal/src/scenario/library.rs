@@ -18,6 +18,7 @@ library! {
     "consent-withdrawn"
     "conversation"
     "dave-bot-commits"
+    "dave-come-and-go"
     "dave-down-and-up"
     "dave-garbled"
     "dave-new-group"

@@ -110,6 +110,7 @@ fn holds(timeline: &Timeline, text: &str) -> bool {
     let figures = Figures::of(timeline);
     let recordings = HashMap::new();
     let evidence = Evidence {
+        heard: &[],
         timeline,
         figures: &figures,
         sound: (&[], Duration::ZERO),
