@@ -103,6 +103,7 @@ library! {
     kept_voice_server_moved = "kept-voice-server-moved",
     killed = "killed",
     limit_reached = "limit-reached",
+    rest_refuses_deletion = "rest-refuses-deletion",
     rest_unwell = "rest-unwell",
     speak = "speak",
     terminated = "terminated",

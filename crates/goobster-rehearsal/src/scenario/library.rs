@@ -44,6 +44,7 @@ library! {
     "kept-voice-server-moved"
     "killed"
     "limit-reached"
+    "rest-refuses-deletion"
     "rest-unwell"
     "speak"
     "terminated"
