@@ -9,7 +9,6 @@
 #![allow(clippy::inline_always, clippy::needless_range_loop)]
 
 mod fourier;
-mod lanes;
 mod network;
 mod weights;
 

@@ -3,10 +3,10 @@
 
 use super::INPUT;
 use super::fourier::{BINS, FRAMES, Spectra};
+use super::weights::SileroWeights;
 #[cfg(target_arch = "x86_64")]
-use super::lanes::Avx2;
-use super::lanes::{Lanes, Portable};
-use super::weights::{Group, SileroWeights};
+use crate::lanes::Avx2;
+use crate::lanes::{Group, Lanes, Portable};
 
 /// What the LSTM carries from window to window: output and cell, 128 each.
 #[derive(Clone, Default)]
