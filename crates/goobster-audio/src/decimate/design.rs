@@ -177,7 +177,9 @@ fn inverse_transform(response: &Interpolation) -> [f64; TAPS] {
     std::array::from_fn(|n| {
         let from_centre = n as f64 - (TAPS - 1) as f64 / 2.0;
         let waves = amplitudes.iter().enumerate().skip(1);
-        let sum: f64 = waves.map(|(k, a)| 2.0 * a * (step * k as f64 * from_centre).cos()).sum();
+        let sum: f64 = waves
+            .map(|(k, a)| 2.0 * a * (step * k as f64 * from_centre).cos())
+            .sum();
         (amplitudes[0] + sum) / TAPS as f64
     })
 }

@@ -133,7 +133,9 @@ fn filter<L: Lanes>(phases: &Phases, planes: &Planes, at: usize, out: &mut [f32;
                 let k = first * 8 * SHARING + k;
                 let shared: [L; SHARING] = std::array::from_fn(|i| L::splat(taps[k + 8 * i]));
                 for v in 0..VECTORS + SHARING - 1 {
-                    let Some(group) = samples[k + 8 * v..].first_chunk::<8>() else { return };
+                    let Some(group) = samples[k + 8 * v..].first_chunk::<8>() else {
+                        return;
+                    };
                     let group = L::load(group);
                     for i in 0..SHARING {
                         if let Some(sum) = v.checked_sub(i).and_then(|output| sums.get_mut(output)) {

@@ -26,7 +26,10 @@ fn impulse_response() -> Vec<f64> {
         stereo[2 * at + 1] = AMPLITUDE;
         for (n, sample) in run(Decimator::new(), &stereo).into_iter().enumerate() {
             // Output n ends with frame 3 n + 2.
-            if let Some(tap) = (FACTOR * n + FACTOR - 1).checked_sub(at).and_then(|i| taps.get_mut(i)) {
+            if let Some(tap) = (FACTOR * n + FACTOR - 1)
+                .checked_sub(at)
+                .and_then(|i| taps.get_mut(i))
+            {
                 *tap = f64::from(sample) * 32_768.0 / f64::from(AMPLITUDE);
             } else {
                 assert_eq!(sample, 0.0, "output {n} of an impulse at {at}");
@@ -55,7 +58,12 @@ fn the_response_is_flat_to_seven_kilohertz_and_nothing_from_eight_point_one() {
     assert!(top - bottom <= 0.01, "ripple {} dB", top - bottom);
     assert!(top.abs() < 0.01 && bottom.abs() < 0.01, "{bottom} to {top} dB");
     let leak = (0..=6000)
-        .map(|i| response_db(&taps, STOP_START + (RATE / 2.0 - STOP_START) * f64::from(i) / 6000.0))
+        .map(|i| {
+            response_db(
+                &taps,
+                STOP_START + (RATE / 2.0 - STOP_START) * f64::from(i) / 6000.0,
+            )
+        })
         .fold(f64::MIN, f64::max);
     assert!(leak <= -98.0, "{leak} dB come through");
 }
@@ -69,7 +77,9 @@ fn the_phase_is_linear_and_the_delay_two_and_a_quarter_milliseconds() {
     let (moment, sum) = taps
         .iter()
         .enumerate()
-        .fold((0.0, 0.0), |(moment, sum), (n, tap)| (moment + n as f64 * tap, sum + tap));
+        .fold((0.0, 0.0), |(moment, sum), (n, tap)| {
+            (moment + n as f64 * tap, sum + tap)
+        });
     let delay = moment / sum / RATE;
     assert!((delay - Decimator::LATENCY).abs() < 1e-6, "{delay}");
     assert!(delay <= 0.002_5);
@@ -110,14 +120,22 @@ fn sines_pass_to_seven_kilohertz_and_vanish_beyond_eight() {
     for hz in [8100.0, 8200.0, 9000.0, 12_000.0, 15_900.0, 17_000.0, 23_000.0] {
         let out = run(Decimator::new(), &sine(hz, 48_000));
         let folded = (hz - 16_000.0 * (hz / 16_000.0).round()).abs();
-        let db = 20.0 * (amplitude(&out[400..], folded) * 32_768.0 / 32_000.0).max(1e-9).log10();
+        let db = 20.0
+            * (amplitude(&out[400..], folded) * 32_768.0 / 32_000.0)
+                .max(1e-9)
+                .log10();
         assert!(db < -95.0, "{hz} Hz: {db} dB");
     }
 }
 
 #[test]
 fn both_channels_count_alike_and_full_scale_stays_full_scale() {
-    for (left, right, expected) in [(i16::MIN, i16::MIN, -1.0), (16_384, 0, 0.25), (0, 16_384, 0.25), (500, -500, 0.0)] {
+    for (left, right, expected) in [
+        (i16::MIN, i16::MIN, -1.0),
+        (16_384, 0, 0.25),
+        (0, 16_384, 0.25),
+        (500, -500, 0.0),
+    ] {
         let stereo: Vec<i16> = [left, right].into_iter().cycle().take(4 * 1920).collect();
         let last = *run(Decimator::new(), &stereo).last().unwrap();
         assert!((last - expected).abs() < 1e-3, "{left} {right}: {last}");

@@ -36,6 +36,34 @@ pub fn packet_samples(packet: &[u8]) -> Result<usize, AudioError> {
     Ok(samples)
 }
 
+/// Whether a packet carries a copy of the one before it (in-band FEC): SILK's flag for that (RFC 6716, section 4.2.3).
+///
+/// CELT has no such copies. In packets of more than two frames, which no call sends, it is not looked for.
+pub fn carries_predecessor(packet: &[u8]) -> bool {
+    let Some((toc, rest)) = packet.split_first() else {
+        return false;
+    };
+    let config = toc >> 3;
+    // The first frame's first byte; a frame of no bytes at all has none.
+    let first = match (toc & 0b11, rest) {
+        (0 | 1, [first, ..]) | (2, [1..=251, first, ..] | [252..=255, _, first, ..]) => *first,
+        _ => return false,
+    };
+    let twenties = match config {
+        0..=11 => [1, 1, 2, 3][usize::from(config & 3)],
+        12..=15 => 1,
+        _ => return false,
+    };
+    // A flag of voice activity for each 20 ms, then the flag of the copy; the same again for the side channel.
+    let middle = first >> (7 - twenties) & 1;
+    let side = if toc & 0b100 == 0 {
+        0
+    } else {
+        first >> (6 - 2 * twenties) & 1
+    };
+    middle | side == 1
+}
+
 /// Samples at 16 kHz in one frame of a packet that begins with `toc` (RFC 6716, table 2).
 fn frame_samples(toc: u8) -> usize {
     let config = toc >> 3;
