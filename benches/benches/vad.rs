@@ -1,7 +1,7 @@
 //! Voice activity of 32 ms: Silero's network by hand beside the same network in ONNX Runtime, webrtc-vad (strictest mode)
 //! and earshot (two windows of 16 ms); one thread each.
 //!
-//! `quality/vad.json` holds how far each agrees with ours over the recording, in quiet and with white noise 10 dB below:
+//! `vad_together` judges sixteen speakers at once. `quality/vad.json` holds how far each agrees with ours over the recording, in quiet and with white noise 10 dB below:
 //! the share of windows in which both say the same at 0.5, and for the same network the largest difference.
 
 #![allow(missing_docs, reason = "criterion's macros make public functions")]
@@ -13,7 +13,8 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use goobster_audio::vad::silero::{SileroWindow, judge_together};
 use goobster_audio::vad::{EarshotDetector, SileroDetector, SileroWeights, VoiceDetector};
 use goobster_benches::call;
 use goobster_benches::detectors::{OnnxSilero, WebRtc};
@@ -90,5 +91,37 @@ fn vad(criterion: &mut Criterion) {
     quality.write().unwrap();
 }
 
-criterion_group!(benches, vad);
+/// Sixteen speakers' windows: through the network four at a time, beside one after the other.
+fn together(criterion: &mut Criterion) {
+    let cache = Cache::locate().unwrap();
+    let weights = Arc::new(SileroWeights::load(&cache.root().join("models/silero-vad-16k.bin")).unwrap());
+    let speech = call::speech().unwrap();
+    let mut speakers: [_; 16] = std::array::from_fn(|_| SileroDetector::new(Arc::clone(&weights)));
+    let mut places = (0..speech.len() / WINDOW - speakers.len()).cycle();
+    let mut group = criterion.benchmark_group("vad_together");
+    group.throughput(Throughput::Elements(speakers.len() as u64));
+    let window = |place: usize| &speech[place * WINDOW..(place + 1) * WINDOW];
+    group.bench_function("ours", |b| {
+        b.iter(|| {
+            let place = places.next().unwrap_or_default();
+            let mut n = 0;
+            let mut windows: [_; 16] = speakers.each_mut().map(|detector| {
+                n += 1;
+                SileroWindow::new(detector, window(place + n - 1))
+            });
+            judge_together(&mut windows);
+            black_box(windows.iter().map(SileroWindow::probability).sum::<f32>())
+        });
+    });
+    group.bench_function("one-by-one", |b| {
+        b.iter(|| {
+            let place = places.next().unwrap_or_default();
+            let judged = speakers.iter_mut().enumerate();
+            black_box(judged.map(|(n, d)| d.probability(window(place + n))).sum::<f32>())
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, vad, together);
 criterion_main!(benches);

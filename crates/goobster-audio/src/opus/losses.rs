@@ -8,7 +8,7 @@ use crate::frame::FRAME_SAMPLES;
 /// How a lost packet was made good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MadeGood {
-    /// From the copy in the packet after it.
+    /// From the copy in the packet after it; of a packet of several frames, the last one.
     Recovered,
     /// By continuing the sound before it.
     Concealed,
@@ -53,7 +53,7 @@ impl StreamDecoder {
         let length = packet_samples(packet)?;
         let mut made_good = None;
         if let Some(owed) = self.owed.take() {
-            // The copy is as long as the packet that carries it.
+            // What lies before the copy, in a longer packet, is concealed as libopus goes there.
             let recovered = owed == length && carries_predecessor(packet);
             let sound = if recovered {
                 self.decoder.recover(owed, packet)

@@ -122,7 +122,8 @@ fn packets_of_any_length_are_concealed_and_recovered_by_their_length() {
             }
             assert_eq!(heard.len(), 30 * samples, "{milliseconds} ms");
             assert_eq!(recovered, 2, "{milliseconds} ms, stereo {stereo}");
-            let lost = 4 * samples..5 * samples;
+            // Long packets hold several frames of 20 ms, and the copy is of the last one.
+            let lost = 5 * samples - samples.min(320)..5 * samples;
             let alike = correlation(&original[lost.clone()], &heard[lost]);
             assert!(alike > 0.7, "{milliseconds} ms, stereo {stereo}: {alike}");
         }
@@ -191,9 +192,24 @@ fn only_packets_with_a_copy_are_said_to_carry_one() {
             &encoder.encode_vec_float(&tone, 1275).unwrap()
         ));
     }
-    // CELT; nothing; a frame count of none; two frames, the first of no bytes.
-    for packet in [&[0xfc, 0xff, 0xff][..], &[], &[0x03], &[0x0a, 0, 0xff]] {
+    // CELT; nothing; a frame count of none; two frames, the first of no bytes; padding and nothing else.
+    for packet in [
+        &[0xfc, 0xff, 0xff][..],
+        &[],
+        &[0x03],
+        &[0x0a, 0, 0xff],
+        &[0x0b, 0x42, 255, 255],
+    ] {
         assert!(!carries_predecessor(packet), "{packet:x?}");
+    }
+    // SILK of 20 ms: alone, twice with a length before the first, three times behind the length of the padding.
+    for packet in [
+        &[0x08, 0x40][..],
+        &[0x0a, 1, 0x40, 0],
+        &[0x0b, 0x43, 1, 0x40, 0, 0, 0],
+        &[0x0b, 0xc2, 255, 0, 1, 0x40],
+    ] {
+        assert!(carries_predecessor(packet), "{packet:x?}");
     }
 }
 
