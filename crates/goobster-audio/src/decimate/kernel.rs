@@ -131,7 +131,10 @@ fn filter<L: Lanes>(phases: &Phases, planes: &Planes, at: usize, out: &mut [f32;
         for first in 0..PHASE_TAPS / (8 * SHARING) {
             for k in 0..8 {
                 let k = first * 8 * SHARING + k;
-                let shared: [L; SHARING] = std::array::from_fn(|i| L::splat(taps[k + 8 * i]));
+                let mut shared = [L::splat(0.0); SHARING];
+                for i in 0..SHARING {
+                    shared[i] = L::splat(taps[k + 8 * i]);
+                }
                 for v in 0..VECTORS + SHARING - 1 {
                     let Some(group) = samples[k + 8 * v..].first_chunk::<8>() else {
                         return;

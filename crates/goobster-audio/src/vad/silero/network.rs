@@ -93,11 +93,16 @@ fn forward<L: Lanes, const N: usize, const G: usize>(
     weights: &SileroWeights,
     mut passes: [Pass<'_>; N],
 ) -> [f32; N] {
+    // Loops, not closures: a closure that is not inlined is compiled without the vector instructions.
     for pass in &mut passes {
         encode::<L>(weights, pass);
     }
     recur::<L, N, G>(weights, &mut passes);
-    passes.map(|pass| output::<L>(weights, &pass.scratch.gates, pass.memory))
+    let mut probabilities = [0.0; N];
+    for (probability, pass) in probabilities.iter_mut().zip(passes) {
+        *probability = output::<L>(weights, &pass.scratch.gates, pass.memory);
+    }
+    probabilities
 }
 
 /// The layers before the LSTM, and what it joins their outputs with.
@@ -125,13 +130,21 @@ fn recur<L: Lanes, const N: usize, const G: usize>(weights: &SileroWeights, pass
     for (b, (block, bias)) in blocks.zip(biases).enumerate() {
         for part in 0..8 / G {
             let first = part * G;
-            let mut sums = [std::array::from_fn::<L, G, _>(|g| L::load(&bias[first + g])); N];
+            let mut sums = [[L::splat(0.0); G]; N];
+            for sums in &mut sums {
+                for g in 0..G {
+                    sums[g] = L::load(&bias[first + g]);
+                }
+            }
             for (input, w) in block.iter().enumerate() {
-                let w: [L; G] = std::array::from_fn(|g| L::load(&w[first + g]));
+                let mut loaded = [L::splat(0.0); G];
+                for g in 0..G {
+                    loaded[g] = L::load(&w[first + g]);
+                }
                 for (sums, pass) in sums.iter_mut().zip(&*passes) {
                     let x = L::splat(pass.scratch.joined.as_flattened()[input]);
                     for g in 0..G {
-                        sums[g] = sums[g].plus_product(w[g], x);
+                        sums[g] = sums[g].plus_product(loaded[g], x);
                     }
                 }
             }
