@@ -1,4 +1,4 @@
-//! The filter's coefficients: the Remez exchange of Parks and McClellan ("Chebyshev approximation for nonrecursive
+//! The filter's coefficients: the Remez exchange of Parks and `McClellan` ("Chebyshev approximation for nonrecursive
 //! digital filters with linear phase", 1972), run once a process in double precision.
 //!
 //! Of all linear-phase filters of a length it finds the one whose largest weighted error is smallest. A window reaches

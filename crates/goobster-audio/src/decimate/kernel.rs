@@ -4,6 +4,7 @@
 //! eight share each load, so that multiplications, not loads, are the limit.
 #![allow(unsafe_code)] // Vector instructions: each block says why they may run.
 #![allow(clippy::inline_always, clippy::needless_range_loop)] // As all kernels here: see `lanes`.
+#![allow(clippy::cast_ptr_alignment)] // The loads are those that need no alignment.
 
 #[cfg(target_arch = "x86_64")]
 use crate::lanes::Avx2;

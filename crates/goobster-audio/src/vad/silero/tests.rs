@@ -80,7 +80,11 @@ fn detectors_that_share_no_weights_are_judged_too() {
         SileroWindow::new(&mut b, window),
     ];
     judge_together(&mut windows);
-    assert!(windows.iter().all(|w| w.probability() == expected));
+    assert!(
+        windows
+            .iter()
+            .all(|w| w.probability().to_bits() == expected.to_bits())
+    );
 }
 
 #[test]
