@@ -1,4 +1,4 @@
-//! The one entry for people: `cargo xtask setup`, `demo`, `test`, `ci`, `tidy`, `eval`, `bench`, `soak`.
+//! The one entry for people: `cargo xtask setup`, `demo`, `test`, `ci`, `tidy`, `eval`, `bench`, `instructions`, `soak`.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -6,6 +6,7 @@
 )]
 
 mod ci;
+mod instructions;
 mod metadata;
 mod product;
 mod setup;
@@ -40,6 +41,8 @@ enum Command {
     Tidy,
     /// Measure word errors and write docs/accuracy.md
     Eval(product::Passed),
+    /// Count the audio kernels' instructions and compare them with the committed counts
+    Instructions(instructions::Arguments),
     /// Run the benchmarks
     Bench(product::Passed),
     /// Run sessions under random faults: --seeds N --seed-start S
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Command::Ci => ci::run(),
         Command::Tidy => tidy::run(),
         Command::Eval(passed) => product::eval(&passed),
+        Command::Instructions(arguments) => instructions::run(&arguments),
         Command::Bench(passed) => product::bench(&passed),
         Command::Soak(passed) => product::soak(&passed),
     };

@@ -4,8 +4,13 @@
 //! - [`latency`]: end of speech to final caption and to first reply audio, over turns of a real conversation.
 //! - [`voices`]: how well the voices are heard, and how soon they begin.
 //! - [`noise`]: captions made from what is not speech, and speech heard over music.
+//! - [`loss`]: what lost packets cost, and [`decode`]: which way from a packet to 16 kHz; only when asked for. Both send
+//!   the recordings through [`calls`].
 
+mod calls;
+mod decode;
 mod latency;
+mod loss;
 mod noise;
 mod report;
 mod voices;
@@ -23,7 +28,7 @@ use report::Report;
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask eval")]
 struct Args {
-    /// What to measure [default: everything]
+    /// What to measure [default: everything but loss and decode]
     #[arg(value_enum)]
     what: Vec<Measure>,
     /// Write the tables into this Markdown file
@@ -48,6 +53,10 @@ enum Measure {
     Voices,
     /// Captions made from silence, noise, tones and music
     Noise,
+    /// Word errors when packets of a call are lost
+    Loss,
+    /// Word errors and spectrum of two ways to decode a call
+    Decode,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -72,6 +81,12 @@ async fn measure(args: &Args) -> anyhow::Result<()> {
     }
     if wanted(Measure::Noise) {
         noise::measure(args.minutes, &mut report).await.context("noise")?;
+    }
+    if args.what.contains(&Measure::Loss) {
+        loss::measure(&mut report).await.context("loss")?;
+    }
+    if args.what.contains(&Measure::Decode) {
+        decode::measure(&mut report).await.context("decode")?;
     }
     report.finish()
 }
