@@ -246,6 +246,7 @@ Examples:
   goobster rehearse --soak 20 --seed-start 7         random faults, with engines that need no model
   goobster rehearse --endurance 30                   half an hour of talk, and what is left over after it"
 )]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub struct Rehearse {
     /// Recordings that a member says, one after the other
     #[arg(value_name = "WAV")]
