@@ -73,6 +73,8 @@ pub enum Command {
     Models(Models),
     /// Examine or mend the file that holds quotas and sessions
     Store(Store),
+    /// Write, check or show the configuration
+    Config(ConfigArgs),
 }
 
 impl Command {
@@ -173,14 +175,13 @@ pub struct TalkArgs {
 impl TalkArgs {
     /// These flags as overrides of the configuration.
     pub fn overrides(&self, profile: Option<Profile>) -> Overrides {
-        Overrides {
-            profile,
-            language: self.language.clone(),
-            voice: self.voice.clone(),
-            brain_url: self.brain_url.clone(),
-            brain_model: self.brain_model.clone(),
-            wake_name: self.wake_name.clone(),
-        }
+        Overrides::default()
+            .with("profile", "--profile", profile.map(Profile::name))
+            .with("language", "--language", self.language.clone())
+            .with("voice", "--voice", self.voice.clone())
+            .with("brain.url", "--brain-url", self.brain_url.clone())
+            .with("brain.model", "--brain-model", self.brain_model.clone())
+            .with("conversation.wake_name", "--wake-name", self.wake_name.clone())
     }
 }
 
@@ -358,5 +359,44 @@ pub enum StoreAction {
         /// Begin an empty store, forgetting everybody's usage: for when nothing can be salvaged
         #[arg(long)]
         start_over: bool,
+    },
+}
+
+/// `goobster config`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  goobster config init goobster.toml
+  goobster config check goobster.toml
+  GOOBSTER_SESSIONS_TIMEOUT=10m goobster config show --config goobster.toml")]
+pub struct ConfigArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: ConfigAction,
+}
+
+/// What can be done with the configuration.
+#[derive(Debug, Subcommand)]
+pub enum ConfigAction {
+    /// Write a file in which every setting is explained and nothing is set yet
+    Init {
+        /// Where to write it [default: stdout]
+        file: Option<PathBuf>,
+        /// Write over a file that is there
+        #[arg(long)]
+        force: bool,
+    },
+    /// Say whether a file is in order, and everything that is wrong with it; needs no token
+    Check {
+        /// The file
+        file: PathBuf,
+    },
+    /// Print what is in force, and where each value came from
+    Show {
+        /// Only what differs from the defaults
+        #[arg(long)]
+        changed: bool,
+        /// How to talk.
+        #[command(flatten)]
+        talk: TalkArgs,
     },
 }

@@ -2,10 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
-use goobster_audio::endpoint::EndpointConfig;
-use goobster_core::conversation::ConversationConfig;
+use goobster_core::captions::BoardConfig;
 use goobster_core::ids::{ChannelId, GuildId, UserId};
 use goobster_core::language::Language;
 use goobster_core::limits::Usage;
@@ -28,8 +27,6 @@ pub(crate) struct BotEngines {
     pub(crate) voices: Arc<dyn TextToSpeech>,
     pub(crate) responder: Arc<dyn Responder>,
     pub(crate) detectors: DetectorFactory,
-    pub(crate) conversation: ConversationConfig,
-    pub(crate) endpoint: EndpointConfig,
 }
 
 /// What a bot is made of.
@@ -54,6 +51,7 @@ type Found = (serenity::all::UserId, bool, Option<(String, bool)>);
 /// The bot.
 pub(crate) struct Bot {
     parts: BotParts,
+    config: RwLock<Arc<Config>>,
     calls: Mutex<HashMap<GuildId, Call>>,
     /// What the owner of each session had left when it began.
     usage: Mutex<HashMap<SessionId, Usage>>,
@@ -69,6 +67,7 @@ impl Bot {
     pub(crate) fn new(parts: BotParts) -> Arc<Self> {
         let seed = now().get().unsigned_abs();
         Arc::new(Self {
+            config: RwLock::new(Arc::new(parts.config.clone())),
             parts,
             calls: Mutex::default(),
             usage: Mutex::default(),
@@ -89,8 +88,14 @@ impl Bot {
         self.parts.me.1.clone()
     }
 
-    pub(crate) fn config(&self) -> &Config {
-        &self.parts.config
+    /// The configuration of the moment.
+    pub(crate) fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// This is the configuration from now on; what calls are made of stays as it was when they began.
+    pub(crate) fn configure(&self, config: Config) {
+        *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
     }
 
     pub(crate) fn engines(&self) -> &BotEngines {
@@ -129,7 +134,11 @@ impl Bot {
 
     /// Begins to write to a channel.
     pub(crate) fn captioner(&self, channel: ChannelId) -> Captioner {
-        Captioner::start(Arc::clone(self.http()), channel, self.name(), &self.tasks)
+        let board = BoardConfig {
+            bot_name: self.name(),
+            ..self.config().captions.board.clone()
+        };
+        Captioner::start(Arc::clone(self.http()), channel, board, &self.tasks)
     }
 
     /// A guild's call.

@@ -44,7 +44,7 @@ pub async fn run(args: &Run, config: &Config, common: &Common, terminal: Termina
         cause,
     })?;
     let preferences = Preferences::open(&folder)?;
-    let limits = config.limits.config()?;
+    let limits = config.limits;
     let opened = Opened::open(&config.store, &folder, &limits).await?;
     let (slots, ledger) = opened.ports();
     let ports = SessionPorts {
@@ -53,7 +53,7 @@ pub async fn run(args: &Run, config: &Config, common: &Common, terminal: Termina
         clock: Arc::new(SystemClock),
         node: 0,
     };
-    let sessions = SessionManager::new(config.session.config()?, limits, ports)
+    let sessions = SessionManager::new(config.sessions.clone(), limits, ports)
         .map_err(|error| Failure::Configuration(error.to_string()))?;
     let recovery = sessions
         .recover()
@@ -114,7 +114,7 @@ pub async fn run(args: &Run, config: &Config, common: &Common, terminal: Termina
         () = command::told_to_stop() => Ok(()),
     };
     terminal.note("going down: no new sessions, running ones are ended");
-    drain(&bot, &shards, Duration::from_secs(config.discord.drain_s)).await;
+    drain(&bot, &shards, bot.config().discord.drain).await;
     keeping.abort();
     opened.flush().await;
     ended
@@ -136,8 +136,6 @@ fn engines(config: &Config, common: &Common, terminal: Terminal) -> Result<BotEn
         voices,
         responder: parts.responder,
         detectors: parts.detectors,
-        conversation: parts.conversation,
-        endpoint: parts.endpoint,
     })
 }
 

@@ -8,7 +8,7 @@ use goobster_core::limits::{Ledger, LimitsConfig, LimitsError, NodeId, Slots};
 use goobster_store::{EmbeddedStore, RedisOptions, RedisStore, Resilient, WhenDown};
 
 use crate::cli::exit::Failure;
-use crate::config::discord::Store;
+use crate::config::Store;
 
 /// The store's file in the data folder.
 pub(crate) const FILE: &str = "goobster.redb";
@@ -53,14 +53,20 @@ impl Opened {
         if let Some(url) = &config.redis {
             // Drawn at each start, so that a process that comes back is not taken for the one that died.
             let node = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), std::process::id());
-            let store = RedisStore::connect(url, NodeId::new(node), limits, RedisOptions::default())
+            let options = RedisOptions {
+                prefix: config.prefix.clone(),
+                lease: config.lease,
+                patience: config.patience,
+                ..RedisOptions::default()
+            };
+            let store = RedisStore::connect(url, NodeId::new(node), limits, options)
                 .await
                 .map_err(|error| Failure::Failed(format!("the store: {error}")))?;
             return Ok(Self::Server(Resilient::new(store, limits, WhenDown::Refuse)));
         }
         let path = config.file.clone().unwrap_or_else(|| folder.join(FILE));
         let shown = path.display().to_string();
-        let store = EmbeddedStore::open(path, limits, EmbeddedStore::COMMIT_INTERVAL)
+        let store = EmbeddedStore::open(path, limits, config.commit_interval)
             .await
             .map_err(|error| match error {
                 LimitsError::Corrupt { .. } => Failure::BadInput(format!(

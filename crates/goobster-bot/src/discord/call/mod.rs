@@ -18,12 +18,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use goobster_core::consent::Roster;
-use goobster_core::health::{Health, HealthConfig, SpeakerHealth};
+use goobster_core::health::{Health, SpeakerHealth};
 use goobster_core::ids::{ChannelId, GuildId, UserId};
 use goobster_core::ports::PortFuture;
 use goobster_core::presence::{Presence, PresenceConfig};
 use goobster_core::session::{Part, PartError, Session, SessionId, StopCause, VoiceConnection};
-use goobster_core::transcript::{Bounds, Transcript};
+use goobster_core::transcript::Transcript;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
@@ -198,7 +198,7 @@ impl Call {
         let captioner = bot.captioner(spec.text);
         let desk = Desk {
             captioner: Arc::new(Mutex::new(captioner)),
-            transcript: Arc::new(Mutex::new(Transcript::new(Bounds::default()))),
+            transcript: Arc::new(Mutex::new(Transcript::new(bot.config().captions.kept))),
             sessions: Arc::default(),
         };
         let inboxes = Inboxes {
@@ -294,10 +294,8 @@ impl Call {
         let inner = &self.inner;
         let config = &inner.bot.config().discord;
         let presence = PresenceConfig {
-            alone_after: Duration::from_secs(config.alone_after_s),
-            owner_grace: Duration::from_secs(config.owner_grace_s),
             seed: inner.bot.seed(),
-            ..PresenceConfig::default()
+            ..config.presence
         };
         let task = CallTask {
             bot: Arc::clone(&inner.bot),
@@ -306,7 +304,7 @@ impl Call {
             link: inner.link.clone(),
             presence: Presence::new(presence, inner.spec.voice),
             roster: Roster::new(config.consent.into()),
-            health: Health::new(HealthConfig::default()),
+            health: Health::new(config.health),
             tell: inner.tell.downgrade(),
             origin: Instant::now(),
             state: State::default(),

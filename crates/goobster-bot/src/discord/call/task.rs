@@ -23,6 +23,7 @@ use super::scribe::Desk;
 use super::seat::{Decoded, Feed, Member, Stream};
 use super::{CallEvent, CallSpec, Person, SpeakerStatus, Status, frame};
 use crate::cli::exit::Failure;
+use crate::config::show_span;
 use crate::converse::room::Troubles;
 use crate::converse::room::live::Order;
 use crate::discord::bot::Bot;
@@ -476,10 +477,10 @@ impl CallTask {
                     self.bot.sessions().end_call(self.spec.guild, why.reason());
                 }
                 PresenceEffect::OwnerAway { owner } => {
-                    let grace = self.bot.config().discord.owner_grace_s;
+                    let grace = show_span(self.bot.config().discord.presence.owner_grace);
                     let name = self.name_of(owner);
                     self.desk.captioner().notice(format!(
-                        "{name} left. Their session ends in {grace} s unless they come back."
+                        "{name} left. Their session ends in {grace} unless they come back."
                     ));
                 }
                 PresenceEffect::OwnerBack { owner } => {
