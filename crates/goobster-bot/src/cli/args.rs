@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::config::ConfigArgs;
 use crate::config::{Overrides, Profile};
 
 /// A voice assistant for Discord that runs offline.
@@ -359,44 +360,5 @@ pub enum StoreAction {
         /// Begin an empty store, forgetting everybody's usage: for when nothing can be salvaged
         #[arg(long)]
         start_over: bool,
-    },
-}
-
-/// `goobster config`.
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  goobster config init goobster.toml
-  goobster config check goobster.toml
-  GOOBSTER_SESSIONS_TIMEOUT=10m goobster config show --config goobster.toml")]
-pub struct ConfigArgs {
-    /// What to do.
-    #[command(subcommand)]
-    pub action: ConfigAction,
-}
-
-/// What can be done with the configuration.
-#[derive(Debug, Subcommand)]
-pub enum ConfigAction {
-    /// Write a file in which every setting is explained and nothing is set yet
-    Init {
-        /// Where to write it [default: stdout]
-        file: Option<PathBuf>,
-        /// Write over a file that is there
-        #[arg(long)]
-        force: bool,
-    },
-    /// Say whether a file is in order, and everything that is wrong with it; needs no token
-    Check {
-        /// The file
-        file: PathBuf,
-    },
-    /// Print what is in force, and where each value came from
-    Show {
-        /// Only what differs from the defaults
-        #[arg(long)]
-        changed: bool,
-        /// How to talk.
-        #[command(flatten)]
-        talk: TalkArgs,
     },
 }

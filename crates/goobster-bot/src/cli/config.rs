@@ -1,18 +1,58 @@
 //! `goobster config`: the configuration written, checked, and shown with where each value came from.
 
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use clap::{Args, Subcommand};
 use comfy_table::{Table, presets};
 use serde::Serialize;
 use serde_json::json;
 
-use super::args::{Common, ConfigAction, ConfigArgs, TalkArgs};
+use super::args::{Common, TalkArgs};
 use super::exit::Failure;
 use super::logging;
 use super::terminal::Terminal;
 use crate::config::table::SETTINGS;
 use crate::config::{Config, Log, Overrides, Place, Problem, Value, page, read_file, resolve};
+
+/// `goobster config`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  goobster config init goobster.toml
+  goobster config check goobster.toml
+  GOOBSTER_SESSIONS_TIMEOUT=10m goobster config show --config goobster.toml")]
+pub struct ConfigArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: ConfigAction,
+}
+
+/// What can be done with the configuration.
+#[derive(Debug, Subcommand)]
+pub enum ConfigAction {
+    /// Write a file in which every setting is explained and nothing is set yet
+    Init {
+        /// Where to write it [default: stdout]
+        file: Option<PathBuf>,
+        /// Write over a file that is there
+        #[arg(long)]
+        force: bool,
+    },
+    /// Say whether a file is in order, and everything that is wrong with it; needs no token
+    Check {
+        /// The file
+        file: PathBuf,
+    },
+    /// Print what is in force, and where each value came from
+    Show {
+        /// Only what differs from the defaults
+        #[arg(long)]
+        changed: bool,
+        /// How to talk.
+        #[command(flatten)]
+        talk: TalkArgs,
+    },
+}
 
 /// Writes, checks or shows the configuration.
 pub(super) fn run(args: &ConfigArgs, common: &Common, terminal: Terminal) -> Result<(), Failure> {

@@ -3,12 +3,14 @@
 use std::io::{self, Write};
 use std::sync::{OnceLock, PoisonError, RwLock};
 
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _, Registry, reload};
 
 use crate::config::{Log, LogFormat};
+use crate::monitoring::recent::Recent;
 
 /// What stands in a secret's place.
 const BLACK: &str = "[hidden]";
@@ -75,7 +77,14 @@ pub(super) fn to_stderr(verbose: u8, log: &Log) {
         LogFormat::Pretty => lines.boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
-    if Registry::default().with(filter).with(lines).try_init().is_ok() {
+    // What the status page tells of does not depend on what is written.
+    let recent = Recent.with_filter(LevelFilter::WARN);
+    if Registry::default()
+        .with(lines.with_filter(filter))
+        .with(recent)
+        .try_init()
+        .is_ok()
+    {
         let _ = FILTER.set((verbose, handle));
     }
 }

@@ -1,7 +1,7 @@
 //! The command line: what can be typed, and which module does it.
 
 pub mod args;
-mod config;
+pub mod config;
 mod doctor;
 pub mod exit;
 mod listen;

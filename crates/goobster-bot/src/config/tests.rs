@@ -52,7 +52,10 @@ fn former_names_still_work_and_say_so() {
     assert_eq!(loaded.config.limits.voice.get(), 20_000);
     assert_eq!(loaded.notes.len(), 4);
     assert!(
-        loaded.notes[0].contains("timeout = \"1m 30s\""),
+        loaded
+            .notes
+            .iter()
+            .any(|note| note.contains("timeout = \"1m 30s\"")),
         "{:?}",
         loaded.notes
     );

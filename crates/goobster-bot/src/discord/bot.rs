@@ -3,13 +3,14 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::time::Duration;
 
 use goobster_core::captions::BoardConfig;
 use goobster_core::ids::{ChannelId, GuildId, UserId};
 use goobster_core::language::Language;
 use goobster_core::limits::Usage;
 use goobster_core::ports::{LanguageChoice, LimitsLeft, Responder, SpeechToText, TextToSpeech};
-use goobster_core::session::{SessionId, SessionManager};
+use goobster_core::session::{SessionId, SessionInfo, SessionManager};
 use goobster_core::time::UtcMillis;
 use serenity::all::{Cache, ChunkGuildFilter, Http, ShardId, ShardManager};
 use songbird::Songbird;
@@ -40,6 +41,8 @@ pub(crate) struct BotParts {
     pub(crate) cache: Arc<Cache>,
     /// The bot's own account.
     pub(crate) me: (UserId, String),
+    /// How many sessions' charges wait for the store.
+    pub(crate) charges: Box<dyn Fn() -> usize + Send + Sync>,
 }
 
 /// Marks the answer to [`Bot::probe_gateway`].
@@ -215,22 +218,33 @@ impl Bot {
         !lock(&self.captions_only).contains(&session)
     }
 
-    /// What is left of the voice time of the oldest session of a guild's call.
-    pub(crate) fn limits_left(&self, guild: GuildId) -> Option<LimitsLeft> {
-        let sessions = self.sessions().list();
-        let session = sessions.iter().find(|session| session.guild == guild)?;
+    /// How many sessions' charges wait for the store.
+    pub(crate) fn charges_waiting(&self) -> usize {
+        (self.parts.charges)()
+    }
+
+    /// What is left of the voice time of a session's owner.
+    pub(crate) fn left_of(&self, session: &SessionInfo) -> Option<Duration> {
         let usage = *lock(&self.usage).get(&session.id)?;
         let now = now();
-        let left = match usage.resets_at {
+        Some(match usage.resets_at {
             // The window began anew while the session ran.
             Some(at) if at <= now => usage.limit.as_duration().saturating_sub(now.since(at)),
             _ => usage
                 .remaining
                 .as_duration()
                 .saturating_sub(session.charged.as_duration()),
-        };
+        })
+    }
+
+    /// What is left of the voice time of the oldest session of a guild's call.
+    pub(crate) fn limits_left(&self, guild: GuildId) -> Option<LimitsLeft> {
+        let sessions = self.sessions().list();
+        let session = sessions.iter().find(|session| session.guild == guild)?;
+        let usage = *lock(&self.usage).get(&session.id)?;
+        let now = now();
         Some(LimitsLeft {
-            left,
+            left: self.left_of(session)?,
             resets_at: usage.resets_at.filter(|at| *at > now),
         })
     }

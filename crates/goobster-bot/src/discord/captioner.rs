@@ -72,6 +72,11 @@ impl Captioner {
         }
     }
 
+    /// How much waits to be taken up.
+    pub(crate) fn waiting(&self) -> usize {
+        self.events.max_capacity() - self.events.capacity()
+    }
+
     /// Writes a notice.
     pub(crate) fn notice(&self, text: impl Into<String>) {
         self.tell(BoardEvent::Notice { text: text.into() });

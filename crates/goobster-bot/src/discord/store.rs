@@ -36,7 +36,11 @@ pub(crate) fn data_folder() -> Result<PathBuf, Failure> {
         })
 }
 
+/// How long a store may take to show that it can be written.
+const PROBE: Duration = Duration::from_secs(3);
+
 /// An open store.
+#[derive(Clone)]
 pub(crate) enum Opened {
     /// One file.
     File(Resilient<EmbeddedStore>),
@@ -86,6 +90,34 @@ impl Opened {
             Self::File(store) => (Arc::new(store.clone()), Arc::new(store.clone())),
             Self::Server(store) => (Arc::new(store.clone()), Arc::new(store.clone())),
         }
+    }
+
+    /// How many sessions' charges wait for the store.
+    pub(crate) fn waiting(&self) -> usize {
+        match self {
+            Self::File(store) => store.waiting(),
+            Self::Server(store) => store.waiting(),
+        }
+    }
+
+    /// Whether it can be written now: it answers, and where it is a file, its folder takes another.
+    pub(crate) async fn is_writable(&self, folder: &Path) -> bool {
+        let (slots, _) = self.ports();
+        let answers = tokio::time::timeout(PROBE, slots.held()).await;
+        if !matches!(answers, Ok(Ok(_))) {
+            return false;
+        }
+        if matches!(self, Self::Server(_)) {
+            return true;
+        }
+        let folder = folder.to_owned();
+        let written = tokio::task::spawn_blocking(move || {
+            use std::io::Write as _;
+            let mut probe = tempfile::NamedTempFile::new_in(folder)?;
+            probe.write_all(b"goobster")?;
+            probe.as_file().sync_data()
+        });
+        matches!(tokio::time::timeout(PROBE, written).await, Ok(Ok(Ok(()))))
     }
 
     /// Writes what waits.

@@ -157,8 +157,19 @@ pub(crate) struct SpeakerStatus {
     pub(crate) name: String,
     /// Whether they may be heard.
     pub(crate) heard: bool,
+    /// Whether they are speaking now.
+    pub(crate) talking: bool,
     /// What was heard of them.
     pub(crate) health: SpeakerHealth,
+}
+
+/// What waits in a call's queues.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Waiting {
+    /// Events for its task.
+    pub(crate) events: usize,
+    /// Captions, replies and notices.
+    pub(crate) captions: usize,
 }
 
 /// A guild's call. Clones are the same call.
@@ -278,6 +289,15 @@ impl Call {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         transcript.forget(name)
+    }
+
+    /// What waits in its queues.
+    pub(crate) fn waiting(&self) -> Waiting {
+        let tell = &self.inner.tell;
+        Waiting {
+            events: tell.max_capacity() - tell.capacity(),
+            captions: self.inner.desk.captioner().waiting(),
+        }
     }
 
     /// How it is; `None` when it is over.

@@ -27,6 +27,7 @@ use crate::config::show_span;
 use crate::converse::room::Troubles;
 use crate::converse::room::live::Order;
 use crate::discord::bot::Bot;
+use crate::monitoring::measured;
 
 /// How often hearing is examined.
 const EXAMINE: Duration = Duration::from_millis(500);
@@ -354,6 +355,7 @@ impl CallTask {
     async fn room_over(&mut self, result: Result<Troubles, Failure>) {
         self.state.orders = None;
         let Err(failure) = result else { return };
+        measured::error("room");
         tracing::error!(guild = %self.spec.guild, %failure, "the conversation failed");
         if self.state.rooms > ROOMS {
             self.bot
@@ -391,6 +393,7 @@ impl CallTask {
             }
             LinkEvent::Lost(close_code) => {
                 self.state.connected = false;
+                measured::link_lost();
                 tracing::warn!(guild = %self.spec.guild, close_code, "the voice link is lost");
                 if close_code == Some(4014) {
                     // Thrown out, or the gateway's session is over: that depends on whether the gateway still answers.
@@ -407,6 +410,7 @@ impl CallTask {
     async fn packets(&mut self, packets: Vec<Packet>) {
         for packet in packets {
             let Some(who) = self.state.ssrcs.get(&packet.ssrc).copied() else {
+                measured::unknown_frame();
                 self.health(HealthEvent::Unknown).await;
                 continue;
             };
@@ -450,6 +454,7 @@ impl CallTask {
                 let packets = skipped;
                 self.health(HealthEvent::Skipped { who, packets }).await;
             }
+            measured::frame(kind);
             self.health(HealthEvent::Frame { who, kind }).await;
         }
     }
@@ -510,6 +515,7 @@ impl CallTask {
         if self.state.stepping.is_some() {
             return;
         }
+        measured::rejoin();
         let out = Arc::new(Notify::new());
         self.state.stepping = Some(Arc::clone(&out));
         // Streams are announced anew.
@@ -593,6 +599,7 @@ impl CallTask {
             match effect {
                 HealthEffect::Deaf { who, why } => {
                     let name = self.name_of(who);
+                    measured::unheard(why);
                     tracing::warn!(guild = %self.spec.guild, %who, ?why, "a speaker is not heard");
                     self.desk
                         .captioner()
@@ -622,6 +629,7 @@ impl CallTask {
                 who: person.id,
                 name: person.name.clone(),
                 heard: heard.contains(&person.id),
+                talking: self.health.is_talking(self.now(), person.id),
                 health: self.health.report(person.id),
             })
             .collect();
