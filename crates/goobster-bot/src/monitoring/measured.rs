@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use goobster_core::health::{Deafness, FrameKind};
+use goobster_core::health::{Deafness, FrameKind, HealthEvent};
 use goobster_core::language::Language;
 use goobster_core::ports::{
     DecodeClass, PortFuture, RecogniseError, RecogniseRequest, Recognition, SPEECH_RATE, SpeechToText,
@@ -21,20 +21,20 @@ pub(crate) fn error(kind: &'static str) {
     counter!(names::ERRORS, "kind" => kind).increment(1);
 }
 
-/// 20 ms of somebody came.
-pub(crate) fn frame(kind: FrameKind) {
-    let kind = match kind {
-        FrameKind::Voice => "voice",
-        FrameKind::Silence => "silence",
-        FrameKind::Concealed => "lost",
-        FrameKind::Undecodable => "undecodable",
+/// What came of a packet.
+pub(crate) fn health(event: &HealthEvent) {
+    let (kind, count) = match event {
+        HealthEvent::Unknown => return counter!(names::UNKNOWN).increment(1),
+        HealthEvent::Skipped { packets, .. } => ("skipped", u64::from(*packets)),
+        HealthEvent::Frame { kind, .. } => match kind {
+            FrameKind::Voice => ("voice", 1),
+            FrameKind::Silence => ("silence", 1),
+            FrameKind::Concealed => ("lost", 1),
+            FrameKind::Undecodable => ("undecodable", 1),
+        },
+        _ => return,
     };
-    counter!(names::PACKETS, "kind" => kind).increment(1);
-}
-
-/// A packet of somebody unknown came.
-pub(crate) fn unknown_frame() {
-    counter!(names::UNKNOWN).increment(1);
+    counter!(names::PACKETS, "kind" => kind).increment(count);
 }
 
 /// Somebody sends but is not heard.

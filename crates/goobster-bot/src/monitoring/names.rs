@@ -47,7 +47,7 @@ metrics! {
     DECODES = Counter "goobster_decodes_total": "Decodes, by class and outcome";
     ERRORS = Counter "goobster_errors_total": "What failed while a conversation went on, by kind: hearing, brain, voice, room";
     LOGGED = Counter "goobster_log_lines_total": "Warnings and errors in the log, by level";
-    PACKETS = Counter "goobster_voice_packets_total": "Voice packets of people who may be heard, by kind: voice, silence, lost, undecodable";
+    PACKETS = Counter "goobster_voice_packets_total": "Voice packets of people who may be heard, by kind: voice, silence, lost, skipped, undecodable";
     UNKNOWN = Counter "goobster_voice_packets_unknown_total": "Voice packets of which nobody knows whose they are";
     UNHEARD = Counter "goobster_decrypt_failures_total": "Speakers whose packets could not be read, by why; the voice library drops what it cannot decrypt, so it shows as an absence";
     REJOINS = Counter "goobster_call_rejoins_total": "Voice connections that were made anew";
