@@ -4,7 +4,6 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use goobster_audio::vad::{EarshotDetector, SileroDetector, SileroWeights, VoiceDetector};
 use goobster_brain::{ApiKey, BuiltIn, ChatConfig, OpenAiChat};
@@ -22,7 +21,7 @@ use goobster_speech::tts::{SpeechCache, Voices};
 
 use crate::cli::exit::Failure;
 use crate::cli::terminal::Terminal;
-use crate::config::{AudioServer, Config, Profile};
+use crate::config::{Config, Profile, Recogniser, Synthesiser};
 use crate::converse::room::DetectorFactory;
 
 /// Bytes of speech that are remembered: about three minutes of what is said again and again ("Yes?").
@@ -67,9 +66,14 @@ impl<'a> Engines<'a> {
         audio_context: AudioContext,
     ) -> Result<WhisperRecogniser, Failure> {
         let name = wanted.unwrap_or(self.config.profile.model());
+        let (own, usual) = (&self.config.recogniser, WhisperOptions::default());
         let options = WhisperOptions {
+            workers: own.workers.unwrap_or(usual.workers),
+            threads: own.threads.unwrap_or(usual.threads),
+            waiting: own.waiting,
+            overdue: own.overdue,
             audio_context,
-            ..WhisperOptions::default()
+            ..usual
         };
         let own = Path::new(name);
         if own.is_file() {
@@ -90,16 +94,22 @@ impl<'a> Engines<'a> {
     }
 
     fn remote_recogniser(&self) -> Result<Arc<dyn SpeechToText>, Failure> {
-        let AudioServer {
+        let Recogniser {
             url,
             model,
             api_key_env,
+            timeout,
+            attempts,
+            requests,
             ..
         } = &self.config.recogniser;
         Ok(Arc::new(OpenAiRecogniser::new(OpenAiTranscriptionOptions {
             url: url.clone().unwrap_or_default(),
             model: model.clone().unwrap_or_else(|| "whisper-1".to_owned()),
             api_key: key(api_key_env.as_deref())?,
+            timeout: *timeout,
+            attempts: *attempts,
+            concurrency: *requests,
             ..OpenAiTranscriptionOptions::default()
         })?))
     }
@@ -153,7 +163,7 @@ impl<'a> Engines<'a> {
     }
 
     fn remote_voice(&self) -> Result<Option<OpenAiVoice>, Failure> {
-        let AudioServer {
+        let Synthesiser {
             url,
             model,
             voice,
@@ -205,11 +215,11 @@ impl<'a> Engines<'a> {
         };
         let mut options = ChatConfig::new(url.clone(), brain.model.clone().unwrap_or_default());
         options.api_key = brain.api_key_env.as_deref().map(ApiKey::from_env).transpose()?;
-        if let Some(seconds) = brain.timeout_s {
-            options.first_token = Duration::from_secs(seconds);
-            // A server that may think that long may then also speak.
-            options.reply = options.reply.max(options.first_token + Duration::from_mins(1));
-        }
+        options.first_token = brain.timeout;
+        options.idle = brain.idle;
+        options.reply = brain.reply;
+        options.tries = brain.tries;
+        options.max_tokens = brain.max_tokens;
         Ok(Arc::new(OpenAiChat::new(options)?))
     }
 

@@ -4,6 +4,7 @@
 //! - [`config`]: defaults, file, environment and flags become one [`config::Config`].
 //! - [`engines`]: the profile's recogniser, voices and voice activity detector, made from the cache.
 //! - [`discord`]: the bot: `goobster run`.
+//! - [`monitoring`]: what an operator sees: metrics, health, the status page.
 //! - [`converse`]: the conversation on real audio: listeners, decodes, turns and playout in one event loop.
 
 pub mod cli;
@@ -11,3 +12,4 @@ pub mod config;
 pub mod converse;
 pub mod discord;
 pub mod engines;
+pub mod monitoring;

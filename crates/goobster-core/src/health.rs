@@ -255,6 +255,15 @@ impl Health {
             .map_or_else(SpeakerHealth::default, |speaker| speaker.health)
     }
 
+    /// Whether sound of theirs came just now.
+    pub fn is_talking(&self, now: Moment, who: UserId) -> bool {
+        /// A few frames may be missing in the middle of a word.
+        const JUST_NOW: Duration = Duration::from_millis(300);
+        self.speakers
+            .get(&who)
+            .is_some_and(|speaker| matches!(speaker.stream, Stream::Talking(at) if now.since(at) <= JUST_NOW))
+    }
+
     /// Frames of which nobody knew whose they were.
     pub const fn unknown(&self) -> u64 {
         self.unknown

@@ -13,7 +13,7 @@ use crate::shell;
 const LONG: usize = 400;
 
 /// What may stand at the top of the repository.
-const TOP: [&str; 22] = [
+const TOP: [&str; 23] = [
     ".cargo",
     ".ci",
     ".config",
@@ -31,6 +31,7 @@ const TOP: [&str; 22] = [
     "clippy.toml",
     "crates",
     "deny.toml",
+    "deploy",
     "docs",
     "fuzz",
     "rust-toolchain.toml",

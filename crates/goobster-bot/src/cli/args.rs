@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::config::ConfigArgs;
 use crate::config::{Overrides, Profile};
 
 /// A voice assistant for Discord that runs offline.
@@ -73,6 +74,8 @@ pub enum Command {
     Models(Models),
     /// Examine or mend the file that holds quotas and sessions
     Store(Store),
+    /// Write, check or show the configuration
+    Config(ConfigArgs),
 }
 
 impl Command {
@@ -173,14 +176,13 @@ pub struct TalkArgs {
 impl TalkArgs {
     /// These flags as overrides of the configuration.
     pub fn overrides(&self, profile: Option<Profile>) -> Overrides {
-        Overrides {
-            profile,
-            language: self.language.clone(),
-            voice: self.voice.clone(),
-            brain_url: self.brain_url.clone(),
-            brain_model: self.brain_model.clone(),
-            wake_name: self.wake_name.clone(),
-        }
+        Overrides::default()
+            .with("profile", "--profile", profile.map(Profile::name))
+            .with("language", "--language", self.language.clone())
+            .with("voice", "--voice", self.voice.clone())
+            .with("brain.url", "--brain-url", self.brain_url.clone())
+            .with("brain.model", "--brain-model", self.brain_model.clone())
+            .with("conversation.wake_name", "--wake-name", self.wake_name.clone())
     }
 }
 

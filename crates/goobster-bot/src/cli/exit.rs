@@ -7,6 +7,8 @@ use goobster_audio::AudioError;
 use goobster_core::ports::{RecogniseError, RespondError, SynthesiseError};
 use goobster_models::ModelError;
 
+use crate::config::Problem;
+
 /// Why a command failed. Each kind has its own exit code; the message says what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -26,6 +28,9 @@ pub enum Failure {
     /// The configuration is wrong.
     #[error("{0}")]
     Configuration(String),
+    /// Settings are wrong, each at its place.
+    #[error("{}", lines(.0))]
+    Problems(Vec<Problem>),
     /// An audio file could not be read to its end; the message begins with its name.
     #[error(transparent)]
     Audio(#[from] AudioError),
@@ -68,7 +73,7 @@ impl Failure {
             | Self::Models(_)
             | Self::Recognise(RecogniseError::Model { .. })
             | Self::Synthesise(SynthesiseError::Voice { .. }) => 4,
-            Self::Configuration(_) | Self::Respond(RespondError::Configuration(_)) => 5,
+            Self::Configuration(_) | Self::Problems(_) | Self::Respond(RespondError::Configuration(_)) => 5,
             Self::Failed(_)
             | Self::Output { .. }
             | Self::Recognise(_)
@@ -90,7 +95,12 @@ impl Failure {
 
     /// Tells the user on stderr, with every cause, and gives the exit code.
     pub fn report(&self) -> ExitCode {
-        if !matches!(self, Self::ReaderGone) {
+        if let Self::Problems(problems) = self {
+            // Each begins with its place, as compilers tell it: editors jump there.
+            for problem in problems {
+                super::terminal::complain(&problem.to_string());
+            }
+        } else if !matches!(self, Self::ReaderGone) {
             let mut text = format!("error: {self}");
             let mut cause = std::error::Error::source(self);
             while let Some(error) = cause {
@@ -107,6 +117,11 @@ impl Failure {
     }
 }
 
+fn lines(problems: &[Problem]) -> String {
+    let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,6 +134,7 @@ mod tests {
             (Failure::BadInput(String::new()), 3),
             (Failure::SetupMissing(String::new()), 4),
             (Failure::Configuration(String::new()), 5),
+            (Failure::Problems(Vec::new()), 5),
             (Failure::ReaderGone, 0),
             (Failure::Respond(RespondError::Configuration(String::new())), 5),
             (Failure::Respond(RespondError::Aborted), 1),

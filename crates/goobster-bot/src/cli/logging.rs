@@ -1,10 +1,16 @@
 //! What is logged to stderr, and what never is: secrets are blackened in every line, whoever wrote it.
 
 use std::io::{self, Write};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{OnceLock, PoisonError, RwLock};
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _, Registry, reload};
+
+use crate::config::{Log, LogFormat};
+use crate::monitoring::recent::Recent;
 
 /// What stands in a secret's place.
 const BLACK: &str = "[hidden]";
@@ -38,26 +44,58 @@ pub fn blackened(text: &str) -> String {
     text
 }
 
-/// Logs to stderr, as much as `verbose` (the number of -v) or `GOOBSTER_LOG` asks for.
-pub(super) fn to_stderr(verbose: u8) {
-    let default = match verbose {
+/// How much is logged without a word on it, by the number of -v.
+const fn usual(verbose: u8) -> &'static str {
+    match verbose {
         0 => "error",
         1 => "info,ort=warn,serenity=warn,songbird=warn,tracing::span=warn",
         2 => {
             "debug,ort=info,hyper=info,reqwest=info,h2=info,rustls=info,tungstenite=info,tokio_tungstenite=info"
         }
         _ => "trace",
-    };
-    let wanted = std::env::var("GOOBSTER_LOG")
-        .ok()
-        .filter(|wanted| !wanted.is_empty());
-    let filter = wanted
+    }
+}
+
+/// Changes what is logged while the process runs.
+static FILTER: OnceLock<(u8, Handle)> = OnceLock::new();
+
+/// The filter, wherever it sits.
+type Handle = reload::Handle<EnvFilter, Registry>;
+
+fn filter(verbose: u8, log: &Log) -> EnvFilter {
+    log.filter
+        .as_deref()
         .and_then(|wanted| EnvFilter::try_new(wanted).ok())
-        .unwrap_or_else(|| EnvFilter::new(default));
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(Stderr)
-        .try_init();
+        .unwrap_or_else(|| EnvFilter::new(usual(verbose)))
+}
+
+/// Logs to stderr, as the configuration says, else as much as `verbose` (the number of -v) asks for. The first call counts.
+pub(super) fn to_stderr(verbose: u8, log: &Log) {
+    let (filter, handle) = reload::Layer::new(filter(verbose, log));
+    let lines = tracing_subscriber::fmt::layer().with_writer(Stderr);
+    let lines = match log.format {
+        LogFormat::Pretty => lines.boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+    };
+    // What the status page tells of does not depend on what is written.
+    let recent = Recent.with_filter(LevelFilter::WARN);
+    if Registry::default()
+        .with(lines.with_filter(filter))
+        .with(recent)
+        .try_init()
+        .is_ok()
+    {
+        let _ = FILTER.set((verbose, handle));
+    }
+}
+
+/// From now on this is logged.
+pub fn change_filter(log: &Log) {
+    if let Some((verbose, handle)) = FILTER.get()
+        && let Err(error) = handle.reload(filter(*verbose, log))
+    {
+        tracing::error!(%error, "what is logged could not be changed");
+    }
 }
 
 /// Standard error, with secrets blackened. The subscriber writes an event at once, so none is cut in two.

@@ -1,6 +1,7 @@
 //! The command line: what can be typed, and which module does it.
 
 pub mod args;
+pub mod config;
 mod doctor;
 pub mod exit;
 mod listen;
@@ -18,7 +19,7 @@ use std::process::ExitCode;
 use clap::builder::Resettable;
 use clap::{CommandFactory, FromArgMatches};
 
-use crate::config::{Config, Overrides};
+use crate::config::{Config, Loaded, Log, Overrides, Place, Profile};
 use crate::{converse, discord};
 use args::{Cli, Command, Common};
 use exit::Failure;
@@ -35,7 +36,6 @@ pub fn main() -> ExitCode {
             return error.print().map_or(ExitCode::from(1), |()| ExitCode::from(code));
         }
     };
-    logging::to_stderr(cli.common.verbose);
     std::panic::catch_unwind(|| run(cli)).unwrap_or_else(|_| {
         terminal::complain(
             "error: a fault inside goobster (above); please report it with the command you typed",
@@ -84,55 +84,74 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
 
 fn carry_out(cli: Cli, terminal: Terminal) -> Result<(), Failure> {
     let Cli { common, command } = cli;
-    let overrides = |language: Option<String>, voice: Option<String>| Overrides {
-        profile: common.profile,
-        language,
-        voice,
-        ..Overrides::default()
+    let overrides = |language: Option<String>, voice: Option<String>| {
+        Overrides::default()
+            .with("profile", "--profile", common.profile.map(Profile::name))
+            .with("language", "--language", language)
+            .with("voice", "--voice", voice)
     };
     match command {
         Command::Transcribe(args) => {
-            let config = load(&common, overrides(args.language.clone(), None))?;
+            let config = load(&common, &overrides(args.language.clone(), None))?;
             block_on(transcribe::run(&args, &config, &common, terminal))
         }
         Command::Say(args) => {
-            let config = load(&common, overrides(args.language.clone(), args.voice.clone()))?;
+            let config = load(&common, &overrides(args.language.clone(), args.voice.clone()))?;
             block_on(say::run(&args, &config, &common, terminal))
         }
         Command::Converse(args) => {
-            let config = load(&common, args.talk.overrides(common.profile))?;
+            let config = load(&common, &args.talk.overrides(common.profile))?;
             block_on(converse::command::run(&args, &config, &common, terminal))
         }
         Command::Run(args) => {
-            let config = load(&common, args.talk.overrides(common.profile))?;
+            let config = load(&common, &args.talk.overrides(common.profile))?;
             block_on(discord::run::run(&args, &config, &common, terminal))
         }
         Command::Rehearse(args) => {
-            let config = load(&common, args.talk.overrides(common.profile))?;
+            let config = load(&common, &args.talk.overrides(common.profile))?;
             block_on(rehearse::run(&args, &config, &common, terminal))
         }
         Command::Demo(args) => {
-            let config = load(&common, args.talk.overrides(common.profile))?;
+            let config = load(&common, &args.talk.overrides(common.profile))?;
             block_on(converse::demo::run(&args, &config, &common, terminal))
         }
         Command::Listen(args) => {
-            let config = load(&common, args.talk.overrides(common.profile))?;
+            let config = load(&common, &args.talk.overrides(common.profile))?;
             listen::run(&args, &config, &common, terminal)
         }
         Command::Doctor => {
-            let config = load(&common, overrides(None, None))?;
+            let config = load(&common, &overrides(None, None))?;
             block_on(doctor::run(&config, &common, terminal))
         }
         Command::Models(args) => {
-            let config = load(&common, overrides(None, None))?;
+            let config = load(&common, &overrides(None, None))?;
             models::run(&args, &config, &common, terminal)
         }
-        Command::Store(args) => store::run(&args, terminal),
+        Command::Store(args) => {
+            logging::to_stderr(common.verbose, &Log::default());
+            store::run(&args, terminal)
+        }
+        Command::Config(args) => config::run(&args, &common, terminal),
     }
 }
 
-fn load(common: &Common, overrides: Overrides) -> Result<Config, Failure> {
-    Config::load(common.config.as_deref(), overrides)
+/// The configuration of a command; from here on it is logged as that says.
+fn load(common: &Common, overrides: &Overrides) -> Result<Config, Failure> {
+    let loaded = Config::load(common.config.as_deref(), overrides)?;
+    for note in &loaded.notes {
+        terminal::complain(&format!("warning: {note}"));
+    }
+    logging::to_stderr(common.verbose, &logged(common, &loaded));
+    Ok(loaded.config)
+}
+
+/// What is logged: -v comes before the file, the environment before both.
+pub(crate) fn logged(common: &Common, loaded: &Loaded) -> Log {
+    let mut log = loaded.config.log.clone();
+    if common.verbose > 0 && !matches!(loaded.place("log.filter"), Place::Variable(_)) {
+        log.filter = None;
+    }
+    log
 }
 
 /// Runs a command's future on a runtime of its own, which ends with it.

@@ -59,7 +59,7 @@ pub(super) async fn hold(
     if people > 1 && understood && turns.iter().all(|turn| turn.answered.is_none()) {
         terminal.line(&format!(
             "\nNobody called \"{}\", so nobody was answered: with several people it answers those who name it (--wake-name).",
-            config.conversation.wake_name
+            config.conversation.turns.wake_name
         ))?;
     }
     report(&outcome, &model, &brain, files, terminal)
@@ -85,19 +85,6 @@ pub async fn told_to_stop() {
 
 /// Everything that a room needs.
 pub fn parts(engines: &Engines, config: &Config, pace: Pace) -> Result<RoomParts, Failure> {
-    let mut conversation = goobster_core::conversation::ConversationConfig {
-        wake_name: config.conversation.wake_name.clone(),
-        ..Default::default()
-    };
-    if let Some(barge_in) = config.conversation.barge_in() {
-        conversation.barge_in = barge_in;
-    }
-    let mut endpoint = goobster_audio::endpoint::EndpointConfig::conversation();
-    if let Some(patience) = config.conversation.patience() {
-        endpoint.patience = patience;
-        endpoint.post_roll = endpoint.post_roll.min(patience);
-        endpoint.hush = endpoint.hush.min(patience);
-    }
     let recogniser = engines.recogniser(None)?;
     let language = config.language_choice(LanguageChoice::Fixed(Language::ENGLISH))?;
     if let LanguageChoice::Fixed(language) = language {
@@ -108,8 +95,8 @@ pub fn parts(engines: &Engines, config: &Config, pace: Pace) -> Result<RoomParts
         throat: Throat::Samples(engines.voices()?, config.voice.clone()),
         responder: engines.responder()?,
         detectors: engines.detectors(),
-        conversation,
-        endpoint,
+        conversation: config.conversation.turns.clone(),
+        endpoint: config.conversation.endpoint(),
         language,
         pace,
         begun: UtcMillis::new(jiff::Timestamp::now().as_millisecond()),

@@ -2,15 +2,15 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::time::Duration;
 
-use goobster_audio::endpoint::EndpointConfig;
-use goobster_core::conversation::ConversationConfig;
+use goobster_core::captions::BoardConfig;
 use goobster_core::ids::{ChannelId, GuildId, UserId};
 use goobster_core::language::Language;
 use goobster_core::limits::Usage;
 use goobster_core::ports::{LanguageChoice, LimitsLeft, Responder, SpeechToText, TextToSpeech};
-use goobster_core::session::{SessionId, SessionManager};
+use goobster_core::session::{SessionId, SessionInfo, SessionManager};
 use goobster_core::time::UtcMillis;
 use serenity::all::{Cache, ChunkGuildFilter, Http, ShardId, ShardManager};
 use songbird::Songbird;
@@ -28,8 +28,6 @@ pub(crate) struct BotEngines {
     pub(crate) voices: Arc<dyn TextToSpeech>,
     pub(crate) responder: Arc<dyn Responder>,
     pub(crate) detectors: DetectorFactory,
-    pub(crate) conversation: ConversationConfig,
-    pub(crate) endpoint: EndpointConfig,
 }
 
 /// What a bot is made of.
@@ -43,6 +41,8 @@ pub(crate) struct BotParts {
     pub(crate) cache: Arc<Cache>,
     /// The bot's own account.
     pub(crate) me: (UserId, String),
+    /// How many sessions' charges wait for the store.
+    pub(crate) charges: Box<dyn Fn() -> usize + Send + Sync>,
 }
 
 /// Marks the answer to [`Bot::probe_gateway`].
@@ -54,6 +54,7 @@ type Found = (serenity::all::UserId, bool, Option<(String, bool)>);
 /// The bot.
 pub(crate) struct Bot {
     parts: BotParts,
+    config: RwLock<Arc<Config>>,
     calls: Mutex<HashMap<GuildId, Call>>,
     /// What the owner of each session had left when it began.
     usage: Mutex<HashMap<SessionId, Usage>>,
@@ -69,6 +70,7 @@ impl Bot {
     pub(crate) fn new(parts: BotParts) -> Arc<Self> {
         let seed = now().get().unsigned_abs();
         Arc::new(Self {
+            config: RwLock::new(Arc::new(parts.config.clone())),
             parts,
             calls: Mutex::default(),
             usage: Mutex::default(),
@@ -89,8 +91,14 @@ impl Bot {
         self.parts.me.1.clone()
     }
 
-    pub(crate) fn config(&self) -> &Config {
-        &self.parts.config
+    /// The configuration of the moment.
+    pub(crate) fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// This is the configuration from now on; what calls are made of stays as it was when they began.
+    pub(crate) fn configure(&self, config: Config) {
+        *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
     }
 
     pub(crate) fn engines(&self) -> &BotEngines {
@@ -129,7 +137,11 @@ impl Bot {
 
     /// Begins to write to a channel.
     pub(crate) fn captioner(&self, channel: ChannelId) -> Captioner {
-        Captioner::start(Arc::clone(self.http()), channel, self.name(), &self.tasks)
+        let board = BoardConfig {
+            bot_name: self.name(),
+            ..self.config().captions.board.clone()
+        };
+        Captioner::start(Arc::clone(self.http()), channel, board, &self.tasks)
     }
 
     /// A guild's call.
@@ -206,22 +218,33 @@ impl Bot {
         !lock(&self.captions_only).contains(&session)
     }
 
-    /// What is left of the voice time of the oldest session of a guild's call.
-    pub(crate) fn limits_left(&self, guild: GuildId) -> Option<LimitsLeft> {
-        let sessions = self.sessions().list();
-        let session = sessions.iter().find(|session| session.guild == guild)?;
+    /// How many sessions' charges wait for the store.
+    pub(crate) fn charges_waiting(&self) -> usize {
+        (self.parts.charges)()
+    }
+
+    /// What is left of the voice time of a session's owner.
+    pub(crate) fn left_of(&self, session: &SessionInfo) -> Option<Duration> {
         let usage = *lock(&self.usage).get(&session.id)?;
         let now = now();
-        let left = match usage.resets_at {
+        Some(match usage.resets_at {
             // The window began anew while the session ran.
             Some(at) if at <= now => usage.limit.as_duration().saturating_sub(now.since(at)),
             _ => usage
                 .remaining
                 .as_duration()
                 .saturating_sub(session.charged.as_duration()),
-        };
+        })
+    }
+
+    /// What is left of the voice time of the oldest session of a guild's call.
+    pub(crate) fn limits_left(&self, guild: GuildId) -> Option<LimitsLeft> {
+        let sessions = self.sessions().list();
+        let session = sessions.iter().find(|session| session.guild == guild)?;
+        let usage = *lock(&self.usage).get(&session.id)?;
+        let now = now();
         Some(LimitsLeft {
-            left,
+            left: self.left_of(session)?,
             resets_at: usage.resets_at.filter(|at| *at > now),
         })
     }

@@ -32,17 +32,19 @@ pub(crate) struct Captioner {
 }
 
 impl Captioner {
-    /// Begins to write to a channel under the bot's name.
-    pub(crate) fn start(http: Arc<Http>, channel: ChannelId, bot_name: String, tasks: &TaskTracker) -> Self {
+    /// Begins to write to a channel, as the board says.
+    pub(crate) fn start(
+        http: Arc<Http>,
+        channel: ChannelId,
+        board: BoardConfig,
+        tasks: &TaskTracker,
+    ) -> Self {
         let (events, inbox) = mpsc::channel(WAITING);
         let (results, answered) = mpsc::channel(WAITING);
         let task = Task {
             http,
             channel: serenity::all::ChannelId::new(channel.get()),
-            board: Board::new(BoardConfig {
-                bot_name,
-                ..BoardConfig::default()
-            }),
+            board: Board::new(board),
             messages: HashMap::new(),
             results,
             origin: Instant::now(),
@@ -68,6 +70,11 @@ impl Captioner {
                 tracing::warn!(channel = %self.channel, "nothing can be written any more");
             }
         }
+    }
+
+    /// How much waits to be taken up.
+    pub(crate) fn waiting(&self) -> usize {
+        self.events.max_capacity() - self.events.capacity()
     }
 
     /// Writes a notice.

@@ -10,7 +10,7 @@ use serenity::all::{
 
 use super::bot::Bot;
 use super::call::{CallEvent, CallSpec};
-use crate::config::discord::Consent;
+use crate::config::Consent;
 
 /// The button that agrees to be heard.
 const AGREE: &str = "goobster:agree";

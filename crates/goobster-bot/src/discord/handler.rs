@@ -13,24 +13,29 @@ use serenity::async_trait;
 use super::bot::{Bot, Late, PROBE, is_muted};
 use super::call::{CallEvent, Person};
 use super::permissions;
+use crate::monitoring::signs::Signs;
 
 /// Discord's events on their way to the bot.
-pub(crate) struct Handler(pub(crate) Late);
+pub(crate) struct Handler(pub(crate) Late, pub(crate) Arc<Signs>);
 
 #[async_trait]
 impl EventHandler for Handler {
     async fn ready(&self, ctx: Context, ready: Ready) {
+        self.1.shard(ctx.shard_id.0, true);
         tracing::info!(
             name = %ready.user.name, guilds = ready.guilds.len(), shard = ctx.shard_id.0, "connected to Discord"
         );
     }
 
     async fn resume(&self, ctx: Context, _: ResumedEvent) {
+        self.1.shard(ctx.shard_id.0, true);
         tracing::info!(shard = ctx.shard_id.0, "connected to Discord again");
         self.gateway(ctx.shard_id, &ctx, true);
     }
 
     async fn shard_stage_update(&self, ctx: Context, update: ShardStageUpdateEvent) {
+        self.1
+            .shard(update.shard_id.0, update.new == ConnectionStage::Connected);
         if update.old == ConnectionStage::Connected {
             self.gateway(update.shard_id, &ctx, false);
         }

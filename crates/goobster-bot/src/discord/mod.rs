@@ -3,9 +3,10 @@
 //! - [`run`]: from the token to the last drained session. `token`, `permissions`: what it needs, named when it is missing.
 //! - `bot`: what everything shares; `handler`: what Discord tells; `commands`: what people type.
 //! - `call`: a voice connection and the conversation on it; `captioner`: what is written in a channel.
+//! - `reload`: SIGHUP.
 //! - `consent`, `preferences`: who may be heard, and what is remembered between runs.
 
-mod bot;
+pub(crate) mod bot;
 mod call;
 mod captioner;
 mod commands;
@@ -13,6 +14,7 @@ mod consent;
 mod handler;
 mod permissions;
 mod preferences;
+mod reload;
 pub mod run;
 mod store;
 pub mod token;

@@ -1,5 +1,6 @@
 //! `goobster run`: the bot from its token to its last drained session.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use super::handler::Handler;
 use super::preferences::Preferences;
 use super::store::{self, Opened};
 use super::token::BotToken;
-use super::{call, commands, permissions};
+use super::{call, commands, permissions, reload};
 use crate::cli::args::{Common, Run};
 use crate::cli::exit::Failure;
 use crate::cli::terminal::Terminal;
@@ -24,9 +25,15 @@ use crate::config::Config;
 use crate::converse::command;
 use crate::converse::room::Pace;
 use crate::engines::Engines;
+use crate::monitoring;
+use crate::monitoring::measured::Measured;
+use crate::monitoring::signs::Signs;
 
 /// How long Discord may take to answer the first question.
 const GREETING: Duration = Duration::from_secs(20);
+
+/// How often it is looked whether the store can be written.
+const PROBE_EVERY: Duration = Duration::from_secs(15);
 
 /// How long the gateway may take to close.
 const GOODBYE: Duration = Duration::from_secs(2);
@@ -37,14 +44,17 @@ const GOODBYE: Duration = Duration::from_secs(2);
 /// No token, or one that Discord refuses (5); missing models (4); a damaged store (3); anything that ends the bot.
 pub async fn run(args: &Run, config: &Config, common: &Common, terminal: Terminal) -> Result<(), Failure> {
     let token = BotToken::from_environment()?;
+    let (late, signs) = (Late::default(), Arc::new(Signs::default()));
+    let _watch = monitoring::begin(config, &late, &signs).await?;
     let engines = engines(config, common, terminal)?;
+    signs.models_loaded();
     let folder = store::data_folder()?;
     std::fs::create_dir_all(&folder).map_err(|cause| Failure::Output {
         path: folder.clone(),
         cause,
     })?;
     let preferences = Preferences::open(&folder)?;
-    let limits = config.limits.config()?;
+    let limits = config.limits;
     let opened = Opened::open(&config.store, &folder, &limits).await?;
     let (slots, ledger) = opened.ports();
     let ports = SessionPorts {
@@ -53,7 +63,7 @@ pub async fn run(args: &Run, config: &Config, common: &Common, terminal: Termina
         clock: Arc::new(SystemClock),
         node: 0,
     };
-    let sessions = SessionManager::new(config.session.config()?, limits, ports)
+    let sessions = SessionManager::new(config.sessions.clone(), limits, ports)
         .map_err(|error| Failure::Configuration(error.to_string()))?;
     let recovery = sessions
         .recover()
@@ -78,10 +88,9 @@ pub async fn run(args: &Run, config: &Config, common: &Common, terminal: Termina
         .map_err(|error| refused(&error))?;
     let songbird = call::songbird();
     let guild = args.guild_id.map(|guild| GuildId::new(guild.get()));
-    let late = Late::default();
     let builder = Client::builder(token.expose(), permissions::INTENTS)
         .framework(framework(late.clone(), guild))
-        .event_handler(Handler(late.clone()))
+        .event_handler(Handler(late.clone(), Arc::clone(&signs)))
         .register_songbird_with(Arc::clone(&songbird));
     let mut client = match args.application_id {
         Some(application) => builder.application_id(serenity::all::ApplicationId::new(application.get())),
@@ -98,6 +107,10 @@ pub async fn run(args: &Run, config: &Config, common: &Common, terminal: Termina
         http: Arc::clone(&client.http),
         cache: Arc::clone(&client.cache),
         me: (UserId::new(me.id.get()), me.display_name().to_owned()),
+        charges: {
+            let store = opened.clone();
+            Box::new(move || store.waiting())
+        },
     });
     late.set(Arc::clone(&bot));
     terminal.note(&format!(
@@ -107,6 +120,12 @@ pub async fn run(args: &Run, config: &Config, common: &Common, terminal: Termina
     ));
     let keeper = sessions.clone();
     let keeping = tokio::spawn(async move { keeper.keep_house().await });
+    let probing = tokio::spawn(probe(opened.clone(), folder, Arc::clone(&signs)));
+    let listening = tokio::spawn(reload::on_hangup(
+        Arc::clone(&bot),
+        args.talk.clone(),
+        common.clone(),
+    ));
     let shards = Arc::clone(&client.shard_manager);
     bot.connect(Arc::clone(&shards));
     let ended = tokio::select! {
@@ -114,10 +133,23 @@ pub async fn run(args: &Run, config: &Config, common: &Common, terminal: Termina
         () = command::told_to_stop() => Ok(()),
     };
     terminal.note("going down: no new sessions, running ones are ended");
-    drain(&bot, &shards, Duration::from_secs(config.discord.drain_s)).await;
-    keeping.abort();
+    signs.drain();
+    drain(&bot, &shards, bot.config().discord.drain).await;
+    for task in [keeping, probing, listening] {
+        task.abort();
+    }
     opened.flush().await;
     ended
+}
+
+/// Looks now and then whether the store can be written.
+async fn probe(store: Opened, folder: PathBuf, signs: Arc<Signs>) {
+    let mut often = tokio::time::interval(PROBE_EVERY);
+    often.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        often.tick().await;
+        signs.store_writable(store.is_writable(&folder).await);
+    }
 }
 
 fn engines(config: &Config, common: &Common, terminal: Terminal) -> Result<BotEngines, Failure> {
@@ -132,12 +164,10 @@ fn engines(config: &Config, common: &Common, terminal: Terminal) -> Result<BotEn
         crate::engines::check_language(parts.recogniser.as_ref(), language)?;
     }
     Ok(BotEngines {
-        recogniser: parts.recogniser,
+        recogniser: Arc::new(Measured(parts.recogniser)),
         voices,
         responder: parts.responder,
         detectors: parts.detectors,
-        conversation: parts.conversation,
-        endpoint: parts.endpoint,
     })
 }
 

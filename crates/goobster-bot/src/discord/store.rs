@@ -8,7 +8,7 @@ use goobster_core::limits::{Ledger, LimitsConfig, LimitsError, NodeId, Slots};
 use goobster_store::{EmbeddedStore, RedisOptions, RedisStore, Resilient, WhenDown};
 
 use crate::cli::exit::Failure;
-use crate::config::discord::Store;
+use crate::config::Store;
 
 /// The store's file in the data folder.
 pub(crate) const FILE: &str = "goobster.redb";
@@ -36,7 +36,11 @@ pub(crate) fn data_folder() -> Result<PathBuf, Failure> {
         })
 }
 
+/// How long a store may take to show that it can be written.
+const PROBE: Duration = Duration::from_secs(3);
+
 /// An open store.
+#[derive(Clone)]
 pub(crate) enum Opened {
     /// One file.
     File(Resilient<EmbeddedStore>),
@@ -53,14 +57,20 @@ impl Opened {
         if let Some(url) = &config.redis {
             // Drawn at each start, so that a process that comes back is not taken for the one that died.
             let node = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), std::process::id());
-            let store = RedisStore::connect(url, NodeId::new(node), limits, RedisOptions::default())
+            let options = RedisOptions {
+                prefix: config.prefix.clone(),
+                lease: config.lease,
+                patience: config.patience,
+                ..RedisOptions::default()
+            };
+            let store = RedisStore::connect(url, NodeId::new(node), limits, options)
                 .await
                 .map_err(|error| Failure::Failed(format!("the store: {error}")))?;
             return Ok(Self::Server(Resilient::new(store, limits, WhenDown::Refuse)));
         }
         let path = config.file.clone().unwrap_or_else(|| folder.join(FILE));
         let shown = path.display().to_string();
-        let store = EmbeddedStore::open(path, limits, EmbeddedStore::COMMIT_INTERVAL)
+        let store = EmbeddedStore::open(path, limits, config.commit_interval)
             .await
             .map_err(|error| match error {
                 LimitsError::Corrupt { .. } => Failure::BadInput(format!(
@@ -80,6 +90,34 @@ impl Opened {
             Self::File(store) => (Arc::new(store.clone()), Arc::new(store.clone())),
             Self::Server(store) => (Arc::new(store.clone()), Arc::new(store.clone())),
         }
+    }
+
+    /// How many sessions' charges wait for the store.
+    pub(crate) fn waiting(&self) -> usize {
+        match self {
+            Self::File(store) => store.waiting(),
+            Self::Server(store) => store.waiting(),
+        }
+    }
+
+    /// Whether it can be written now: it answers, and where it is a file, its folder takes another.
+    pub(crate) async fn is_writable(&self, folder: &Path) -> bool {
+        let (slots, _) = self.ports();
+        let answers = tokio::time::timeout(PROBE, slots.held()).await;
+        if !matches!(answers, Ok(Ok(_))) {
+            return false;
+        }
+        if matches!(self, Self::Server(_)) {
+            return true;
+        }
+        let folder = folder.to_owned();
+        let written = tokio::task::spawn_blocking(move || {
+            use std::io::Write as _;
+            let mut probe = tempfile::NamedTempFile::new_in(folder)?;
+            probe.write_all(b"goobster")?;
+            probe.as_file().sync_data()
+        });
+        matches!(tokio::time::timeout(PROBE, written).await, Ok(Ok(Ok(()))))
     }
 
     /// Writes what waits.

@@ -3,6 +3,7 @@
 //! Tests that load a model begin with `inference_`; they need what `cargo xtask setup` fetches.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // The helpers of a test are tests too.
 
+mod config;
 mod converse;
 mod environment;
 mod machine;

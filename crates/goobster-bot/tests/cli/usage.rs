@@ -45,7 +45,7 @@ fn a_wrong_configuration_ends_with_5_and_names_the_line() {
     let output = run(&["converse", "x.wav", "--config", file.to_str().unwrap()]);
     assert_eq!(code(&output), 5);
     assert!(
-        stderr(&output).contains("line 4") && stderr(&output).contains("urll"),
+        stderr(&output).contains(":4:1: brain.urll: ") && stderr(&output).contains("urll"),
         "{}",
         stderr(&output)
     );

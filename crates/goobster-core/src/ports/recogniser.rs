@@ -137,4 +137,9 @@ pub trait SpeechToText: Send + Sync {
 
     /// Whether the model knows this language.
     fn knows(&self, language: Language) -> bool;
+
+    /// Decodes that wait for their turn now; none where nothing waits here.
+    fn waiting(&self) -> usize {
+        0
+    }
 }

@@ -106,4 +106,4 @@ pub use resources::{
     Notice, Part, PartError, PartKind, Replaceable, SessionParts, StopCause, VoiceConnection,
 };
 pub use session::{AudioSettings, ClosedSession, Session};
-pub use telemetry::names as metric_names;
+pub use telemetry::{describe as describe_metrics, names as metric_names};

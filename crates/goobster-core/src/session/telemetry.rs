@@ -45,7 +45,7 @@ pub mod names {
 }
 
 /// Registers what each metric means with the exporter that is installed.
-pub(super) fn describe() {
+pub fn describe() {
     use metrics::{describe_counter as counter, describe_gauge as gauge, describe_histogram as histogram};
     counter!(names::STARTED, "Sessions that were given a place");
     counter!(names::CLOSED, "Sessions that are gone, by reason");

@@ -84,6 +84,7 @@ impl Room<'_> {
             None => Ok(()),
             Some(error) => {
                 self.troubles.voice += 1;
+                crate::monitoring::measured::error("voice");
                 self.witness
                     .trouble(&format!("a sentence was not spoken: {error}"))?;
                 self.converse(Event::LineFailed { line })

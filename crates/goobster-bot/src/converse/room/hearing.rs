@@ -99,6 +99,7 @@ impl Room<'_> {
                 }
                 Told::Failed { turn, error } => {
                     self.troubles.hearing += 1;
+                    crate::monitoring::measured::error("hearing");
                     if let Some(times) = self.book.get_mut(turn) {
                         times.failed = true;
                     }

@@ -436,6 +436,7 @@ impl<'w> Room<'w> {
                     Err(RespondError::Aborted) => Ok(()),
                     Err(error) => {
                         self.troubles.brain += 1;
+                        crate::monitoring::measured::error("brain");
                         self.witness.trouble(&error.to_string())?;
                         self.converse(Event::ReplyFailed {
                             reply,

@@ -19,12 +19,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use goobster_core::consent::Roster;
-use goobster_core::health::{Health, HealthConfig, SpeakerHealth};
+use goobster_core::health::{Health, SpeakerHealth};
 use goobster_core::ids::{ChannelId, GuildId, UserId};
 use goobster_core::ports::PortFuture;
 use goobster_core::presence::{Presence, PresenceConfig};
 use goobster_core::session::{Part, PartError, Session, SessionId, StopCause, VoiceConnection};
-use goobster_core::transcript::{Bounds, Transcript};
+use goobster_core::transcript::Transcript;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
@@ -158,8 +158,19 @@ pub(crate) struct SpeakerStatus {
     pub(crate) name: String,
     /// Whether they may be heard.
     pub(crate) heard: bool,
+    /// Whether they are speaking now.
+    pub(crate) talking: bool,
     /// What was heard of them.
     pub(crate) health: SpeakerHealth,
+}
+
+/// What waits in a call's queues.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Waiting {
+    /// Events for its task.
+    pub(crate) events: usize,
+    /// Captions, replies and notices.
+    pub(crate) captions: usize,
 }
 
 /// A guild's call. Clones are the same call.
@@ -199,7 +210,7 @@ impl Call {
         let captioner = bot.captioner(spec.text);
         let desk = Desk {
             captioner: Arc::new(Mutex::new(captioner)),
-            transcript: Arc::new(Mutex::new(Transcript::new(Bounds::default()))),
+            transcript: Arc::new(Mutex::new(Transcript::new(bot.config().captions.kept))),
             sessions: Arc::default(),
         };
         let inboxes = Inboxes {
@@ -281,6 +292,15 @@ impl Call {
         transcript.forget(name)
     }
 
+    /// What waits in its queues.
+    pub(crate) fn waiting(&self) -> Waiting {
+        let tell = &self.inner.tell;
+        Waiting {
+            events: tell.max_capacity() - tell.capacity(),
+            captions: self.inner.desk.captioner().waiting(),
+        }
+    }
+
     /// How it is; `None` when it is over.
     pub(crate) async fn status(&self) -> Option<Status> {
         let (asked, answered) = oneshot::channel();
@@ -295,10 +315,8 @@ impl Call {
         let inner = &self.inner;
         let config = &inner.bot.config().discord;
         let presence = PresenceConfig {
-            alone_after: Duration::from_secs(config.alone_after_s),
-            owner_grace: Duration::from_secs(config.owner_grace_s),
             seed: inner.bot.seed(),
-            ..PresenceConfig::default()
+            ..config.presence
         };
         let task = CallTask {
             bot: Arc::clone(&inner.bot),
@@ -307,7 +325,7 @@ impl Call {
             link: inner.link.clone(),
             presence: Presence::new(presence, inner.spec.voice),
             roster: Roster::new(config.consent.into()),
-            health: Health::new(HealthConfig::default()),
+            health: Health::new(config.health),
             tell: inner.tell.downgrade(),
             origin: Instant::now(),
             state: State::default(),

@@ -26,7 +26,8 @@ pub(super) fn hold(
     orders: mpsc::Receiver<Order>,
 ) -> JoinHandle<()> {
     let settings = bot.preferences().guild(spec.guild);
-    let mut conversation = bot.engines().conversation.clone();
+    let config = bot.config();
+    let mut conversation = config.conversation.turns.clone();
     if let Some(name) = settings.wake_name {
         conversation.wake_name = name;
     }
@@ -62,7 +63,7 @@ fn parts(
         responder: Arc::clone(&engines.responder),
         detectors: Arc::clone(&engines.detectors),
         conversation,
-        endpoint: engines.endpoint,
+        endpoint: bot.config().conversation.endpoint(),
         language: bot.language(guild),
         pace: Pace::Real,
         begun,

@@ -17,6 +17,7 @@ use super::CallEvent;
 use crate::cli::exit::Failure;
 use crate::converse::witness::{FinalCaption, PartialCaption, Reply, TurnEnd, Witness};
 use crate::discord::captioner::Captioner;
+use crate::monitoring::measured;
 
 /// What a call's scribe shares with the call: where captions go may change while it writes.
 #[derive(Clone)]
@@ -184,6 +185,7 @@ impl Witness for Scribe {
     }
 
     fn turn(&mut self, end: &TurnEnd<'_>) -> Result<(), Failure> {
+        measured::turn(end.times, end.ignored);
         tracing::debug!(
             turn = end.times.turn.get(),
             speaker = %end.times.speaker,

@@ -121,11 +121,7 @@ pub(super) async fn end(
 #[poise::command(slash_command, guild_only, check = "only_owners")]
 pub(super) async fn limits(context: Context<'_>) -> Answer {
     let bot = context.data();
-    let limits = bot
-        .config()
-        .limits
-        .config()
-        .map_err(|failure| CommandError::Words(failure.to_string()))?;
+    let limits = bot.config().limits;
     say(
         context,
         format!(

@@ -1,7 +1,7 @@
 //! `/privacy`: who hears what, and how to say no.
 
 use super::{Answer, CommandError, Context, say, user};
-use crate::config::discord::Consent;
+use crate::config::Consent;
 
 /// What Goobster hears and keeps of you, and your choice
 #[poise::command(slash_command, guild_only, subcommands("show", "consent", "optout", "forget"))]

@@ -69,7 +69,7 @@ pub(super) async fn show(context: Context<'_>) -> Answer {
             "Language: {}\nVoice: {}\nWake name: {}\nWho may start a session: {starters}",
             or(settings.language, config.language.as_deref().or(Some("en"))),
             or(settings.voice, config.voice.as_deref().or(Some("the best"))),
-            or(settings.wake_name, Some(&config.conversation.wake_name)),
+            or(settings.wake_name, Some(&config.conversation.turns.wake_name)),
         ),
     )
     .await

@@ -273,7 +273,7 @@ pub(super) fn wake_name(bot: &Bot, guild: GuildId) -> String {
     bot.preferences()
         .guild(guild)
         .wake_name
-        .unwrap_or_else(|| bot.engines().conversation.wake_name.clone())
+        .unwrap_or_else(|| bot.config().conversation.turns.wake_name.clone())
 }
 
 fn capital(text: &str) -> String {

@@ -198,6 +198,10 @@ impl SpeechToText for WhisperRecogniser {
     fn knows(&self, language: Language) -> bool {
         model::language_number(&self.shape(), language).is_some()
     }
+
+    fn waiting(&self) -> usize {
+        self.stats().waiting
+    }
 }
 
 #[cfg(test)]

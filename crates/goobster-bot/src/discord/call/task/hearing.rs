@@ -5,6 +5,7 @@ use goobster_core::presence::PresenceEvent;
 
 use super::CallTask;
 use crate::discord::call::link::{LinkEvent, Packet};
+use crate::monitoring::measured;
 
 impl CallTask {
     pub(super) async fn link_event(&mut self, event: LinkEvent) {
@@ -21,6 +22,7 @@ impl CallTask {
             }
             LinkEvent::Lost(close_code) => {
                 self.state.connected = false;
+                measured::link_lost();
                 tracing::warn!(guild = %self.spec.guild, close_code, "the voice link is lost");
                 if close_code == Some(4014) {
                     // Thrown out, or the gateway's session is over: that depends on whether the gateway still answers.
@@ -43,12 +45,14 @@ impl CallTask {
     }
 
     pub(super) async fn health(&mut self, event: HealthEvent) {
+        measured::health(&event);
         let now = self.now();
         let effects = self.health.step(now, event);
         for effect in effects {
             match effect {
                 HealthEffect::Deaf { who, why } => {
                     let name = self.name_of(who);
+                    measured::unheard(why);
                     tracing::warn!(guild = %self.spec.guild, %who, ?why, "a speaker is not heard");
                     self.desk
                         .captioner()

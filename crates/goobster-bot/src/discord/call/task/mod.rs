@@ -269,6 +269,7 @@ impl CallTask {
                 who: person.id,
                 name: person.name.clone(),
                 heard: self.state.streams.hears(person.id),
+                talking: self.health.is_talking(self.now(), person.id),
                 health: self.health.report(person.id),
             })
             .collect();

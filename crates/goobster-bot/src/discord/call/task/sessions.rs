@@ -9,6 +9,7 @@ use super::{Attendee, CallTask, ROOMS};
 use crate::cli::exit::Failure;
 use crate::converse::room::Troubles;
 use crate::converse::room::live::Order;
+use crate::monitoring::measured;
 
 impl CallTask {
     pub(super) async fn attend(&mut self, session: &Arc<Session>, answer: bool) {
@@ -60,6 +61,7 @@ impl CallTask {
     pub(super) async fn room_over(&mut self, result: Result<Troubles, Failure>) {
         self.state.orders = None;
         let Err(failure) = result else { return };
+        measured::error("room");
         tracing::error!(guild = %self.spec.guild, %failure, "the conversation failed");
         if self.state.rooms > ROOMS {
             self.bot

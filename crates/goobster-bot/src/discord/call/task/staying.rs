@@ -7,7 +7,9 @@ use goobster_core::presence::{PresenceEffect, PresenceEvent};
 use tokio::sync::Notify;
 
 use super::{CallTask, STEP_OUT};
+use crate::config::show_span;
 use crate::discord::call::CallEvent;
+use crate::monitoring::measured;
 
 impl CallTask {
     pub(super) async fn presence(&mut self, event: PresenceEvent) {
@@ -33,10 +35,10 @@ impl CallTask {
                     self.bot.sessions().end_call(self.spec.guild, why.reason());
                 }
                 PresenceEffect::OwnerAway { owner } => {
-                    let grace = self.bot.config().discord.owner_grace_s;
+                    let grace = show_span(self.bot.config().discord.presence.owner_grace);
                     let name = self.name_of(owner);
                     self.desk.captioner().notice(format!(
-                        "{name} left. Their session ends in {grace} s unless they come back."
+                        "{name} left. Their session ends in {grace} unless they come back."
                     ));
                 }
                 PresenceEffect::OwnerBack { owner } => {
@@ -59,6 +61,7 @@ impl CallTask {
         if self.state.stepping.is_some() {
             return;
         }
+        measured::rejoin();
         let out = Arc::new(Notify::new());
         self.state.stepping = Some(Arc::clone(&out));
         // Streams are announced anew.
