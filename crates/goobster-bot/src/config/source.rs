@@ -60,6 +60,7 @@ pub(super) fn read(name: &str, text: &str) -> Read {
         notes,
     } = reader.read;
     let syntax = broken.len();
+    broken.extend(orphans(text, &broken));
     let on_broken_line = |place: &Place| matches!(place, Place::File { line, .. } if broken.contains(line));
     // What was recovered of a broken line is a guess.
     let mut kept = 0;
@@ -74,6 +75,20 @@ pub(super) fn read(name: &str, text: &str) -> Read {
     });
     problems.truncate(MOST);
     Read { set, problems, notes }
+}
+
+/// The lines below the header of a section that is broken itself: which section they would be in is a guess.
+fn orphans(text: &str, broken: &[usize]) -> Vec<usize> {
+    let mut lost = false;
+    let mut found = Vec::new();
+    for (number, line) in (1..).zip(text.lines()) {
+        if line.trim_start().starts_with('[') {
+            lost = broken.contains(&number);
+        } else if lost {
+            found.push(number);
+        }
+    }
+    found
 }
 
 struct Reader<'a> {

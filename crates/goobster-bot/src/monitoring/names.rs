@@ -43,7 +43,7 @@ metrics! {
     STEP = Histogram "goobster_turn_step_seconds": "The steps of a turn, by step: endpoint, decode, respond, speak, playout";
     TURNS = Counter "goobster_turns_total": "Turns, by outcome: answered, or why not";
     DECODE = Histogram "goobster_decode_seconds": "How long decodes took, waiting included, by class";
-    FACTOR = Histogram "goobster_decode_real_time_factor": "The time of a final decode by the length of its audio, waiting included";
+    FACTOR = Histogram "goobster_decode_real_time_factor": "The time of a decode by the length of its audio, waiting included; of final and speculative ones";
     DECODES = Counter "goobster_decodes_total": "Decodes, by class and outcome";
     ERRORS = Counter "goobster_errors_total": "What failed while a conversation went on, by kind: hearing, brain, voice, room";
     LOGGED = Counter "goobster_log_lines_total": "Warnings and errors in the log, by level";
