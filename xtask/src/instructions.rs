@@ -20,7 +20,7 @@ const PROFILE: &str = "kernels";
 /// How often a kernel runs in each of the two runs whose difference counts.
 const TIMES: [u64; 2] = [100, 600];
 /// A count may differ by this much, in per cent.
-const TOLERANCE: f64 = 3.0;
+const TOLERANCE: u64 = 3;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -134,7 +134,8 @@ fn compare(committed: &Counts, counted: &Counts) -> Result<Vec<String>> {
             continue;
         }
         let percent = (now as f64 / before.max(1) as f64 - 1.0) * 100.0;
-        if percent.abs() > TOLERANCE {
+        // In whole numbers: exactly so much is still borne.
+        if now.abs_diff(before) * 100 > before * TOLERANCE {
             wrong.push(format!(
                 "{}: {before} became {now} ({percent:+.1} %)",
                 kernel.name

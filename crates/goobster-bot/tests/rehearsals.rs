@@ -74,6 +74,7 @@ library! {
     commands_for_moderators = "commands-for-moderators",
     consent_asked = "consent-asked",
     consent_late_joiner = "consent-late-joiner",
+    consent_notice_refused = "consent-notice-refused",
     consent_withdrawn = "consent-withdrawn",
     inference_conversation = "conversation",
     dave_bot_commits = "dave-bot-commits",

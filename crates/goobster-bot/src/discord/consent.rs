@@ -1,11 +1,12 @@
 //! How people are told that Goobster listens, and how they say yes or no: a message with buttons.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use goobster_core::ids::{ChannelId, UserId};
 use serenity::all::{
     ButtonStyle, ComponentInteraction, CreateActionRow, CreateAllowedMentions, CreateButton,
-    CreateInteractionResponse, CreateInteractionResponseMessage, CreateMessage,
+    CreateInteractionResponse, CreateInteractionResponseMessage, CreateMessage, HttpError,
 };
 
 use super::bot::Bot;
@@ -16,6 +17,15 @@ use crate::config::Consent;
 const AGREE: &str = "goobster:agree";
 /// The button that opts out.
 const OPT_OUT: &str = "goobster:optout";
+
+/// How often the message is sent when Discord does not answer.
+const ATTEMPTS: u32 = 3;
+
+/// What is said where it cannot be written.
+const LISTENING_ALOUD: &str = "I am listening, and I write captions of what is said. I cannot tell you so in the text channel. \
+                               If you do not want to be heard, use the command privacy opt out.";
+const ASKING_ALOUD: &str = "I would like to listen and write captions, but I cannot ask you in the text channel. \
+                            If you agree to be heard, use the command privacy consent.";
 
 /// People named in one message at most; the others are told without their names.
 const NAMED: usize = 20;
@@ -61,10 +71,26 @@ impl Bot {
             .allowed_mentions(CreateAllowedMentions::new().users(mentioned.take(NAMED)))
             .components(vec![CreateActionRow::Buttons(buttons)]);
         let (http, guild) = (Arc::clone(self.http()), spec.guild);
+        let call = self.call(guild);
+        let aloud = match mode {
+            Consent::Notice => LISTENING_ALOUD,
+            Consent::Ask => ASKING_ALOUD,
+        };
         self.tasks().spawn(async move {
             let channel = serenity::all::ChannelId::new(channel.get());
-            if let Err(error) = channel.send_message(&http, message).await {
-                tracing::error!(%guild, %error, "people could not be told that Goobster listens");
+            for attempt in 0..ATTEMPTS {
+                let Err(error) = channel.send_message(&http, message.clone()).await else {
+                    return;
+                };
+                tracing::warn!(%guild, %error, "people could not be told that Goobster listens");
+                if is_refusal(&error) {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_secs(1 << attempt)).await;
+            }
+            // Nobody is listened to without a word: what cannot be written is said.
+            if let Some(call) = call {
+                call.tell(CallEvent::Announce(aloud.to_owned()));
             }
         });
     }
@@ -114,4 +140,10 @@ impl Bot {
         }
         stored
     }
+}
+
+/// Whether Discord will not take a message however often it is sent.
+fn is_refusal(error: &serenity::Error) -> bool {
+    matches!(error, serenity::Error::Http(HttpError::UnsuccessfulRequest(response))
+        if matches!(response.status_code.as_u16(), 400 | 401 | 403 | 404))
 }

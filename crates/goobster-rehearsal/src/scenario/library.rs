@@ -15,6 +15,7 @@ library! {
     "commands-for-moderators"
     "consent-asked"
     "consent-late-joiner"
+    "consent-notice-refused"
     "consent-withdrawn"
     "conversation"
     "dave-bot-commits"
