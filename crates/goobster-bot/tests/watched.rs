@@ -182,45 +182,7 @@ fn hang_up(out: &std::path::Path) -> bool {
         .success()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_rehearsal_moves_every_metric_and_the_status_page_ends_its_session() {
-    let (monitoring, status) = (free(), free());
-    let out = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("watched");
-    let bot = BotCommand {
-        program: env!("CARGO_BIN_EXE_goobster").into(),
-        args: vec!["run".into(), "-v".into(), "--offline".into()],
-        env: vec![
-            ("GOOBSTER_MONITORING_LISTEN".into(), monitoring.to_string().into()),
-            ("GOOBSTER_STATUS_LISTEN".into(), status.to_string().into()),
-            ("GOOBSTER_STATUS_TOKEN".into(), TOKEN.into()),
-            ("GOOBSTER_WATCHED".into(), out.clone().into()),
-        ],
-    };
-    let mut options = RehearsalOptions::new(Scenario::parse(SCENARIO).unwrap(), bot);
-    options.shelf = Shelf {
-        beside: None,
-        samples: Some(Cache::locate().unwrap().root().join("speech")),
-    };
-    options.out = Some(out.clone());
-    let over = Arc::new(AtomicBool::new(false));
-    let watching = {
-        let (over, out) = (Arc::clone(&over), out.clone());
-        std::thread::spawn(move || watch(monitoring, status, &out, &over))
-    };
-    let outcome = rehearse(options, &mut Nobody).await.unwrap();
-    over.store(true, Ordering::Relaxed);
-    let watched = watching.join().unwrap();
-    let said = outcome.said.join("\n");
-    assert!(outcome.failures().is_empty(), "{:?}\n{said}", outcome.failures());
-
-    // Not ready, then ready.
-    let codes: Vec<u16> = watched.ready.iter().map(|(code, _)| *code).collect();
-    assert!(codes.contains(&200), "{:?}", watched.ready);
-    if codes[0] == 503 {
-        assert!(watched.ready[0].1.contains("not ready: "), "{:?}", watched.ready);
-    }
-
-    // Every metric of what happened moved.
+fn every_metric_moved(watched: &Watched) {
     let seen = |name: &str| {
         let of = watched.metrics.iter().filter(|(series, _)| {
             let bare = series.split('{').next().unwrap_or_default();
@@ -283,9 +245,10 @@ async fn a_rehearsal_moves_every_metric_and_the_status_page_ends_its_session() {
     ] {
         assert!(seen(there).is_some(), "{there} is told");
     }
+}
 
-    // The page knew who spoke, and ended the session.
-    let talking = watched.talking.expect("somebody was seen talking");
+fn the_page_knew_and_ended(watched: &Watched) {
+    let talking = watched.talking.as_ref().expect("somebody was seen talking");
     assert_eq!(talking["calls"][0]["speakers"][0]["name"], "Ann");
     assert_eq!(talking["calls"][0]["speakers"][0]["hears"], "yes");
     assert_eq!(talking["sessions"][0]["phase"], "active");
@@ -298,6 +261,48 @@ async fn a_rehearsal_moves_every_metric_and_the_status_page_ends_its_session() {
         "{}",
         watched.last
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rehearsal_moves_every_metric_and_the_status_page_ends_its_session() {
+    let (monitoring, status) = (free(), free());
+    let out = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("watched");
+    let bot = BotCommand {
+        program: env!("CARGO_BIN_EXE_goobster").into(),
+        args: vec!["run".into(), "-v".into(), "--offline".into()],
+        env: vec![
+            ("GOOBSTER_MONITORING_LISTEN".into(), monitoring.to_string().into()),
+            ("GOOBSTER_STATUS_LISTEN".into(), status.to_string().into()),
+            ("GOOBSTER_STATUS_TOKEN".into(), TOKEN.into()),
+            ("GOOBSTER_WATCHED".into(), out.clone().into()),
+        ],
+    };
+    let mut options = RehearsalOptions::new(Scenario::parse(SCENARIO).unwrap(), bot);
+    options.shelf = Shelf {
+        beside: None,
+        samples: Some(Cache::locate().unwrap().root().join("speech")),
+    };
+    options.out = Some(out.clone());
+    let over = Arc::new(AtomicBool::new(false));
+    let watching = {
+        let (over, out) = (Arc::clone(&over), out.clone());
+        std::thread::spawn(move || watch(monitoring, status, &out, &over))
+    };
+    let outcome = rehearse(options, &mut Nobody).await.unwrap();
+    over.store(true, Ordering::Relaxed);
+    let watched = watching.join().unwrap();
+    let said = outcome.said.join("\n");
+    assert!(outcome.failures().is_empty(), "{:?}\n{said}", outcome.failures());
+
+    // Not ready, then ready.
+    let codes: Vec<u16> = watched.ready.iter().map(|(code, _)| *code).collect();
+    assert!(codes.contains(&200), "{:?}", watched.ready);
+    if codes[0] == 503 {
+        assert!(watched.ready[0].1.contains("not ready: "), "{:?}", watched.ready);
+    }
+
+    every_metric_moved(&watched);
+    the_page_knew_and_ended(&watched);
 
     // SIGHUP: what changed, and what has to wait.
     assert!(watched.hung_up);

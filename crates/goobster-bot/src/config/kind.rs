@@ -172,7 +172,6 @@ impl Kind {
     /// Reads a value of a file.
     pub(super) fn read(self, value: &DeValue<'_>) -> Result<Value, Refused> {
         let read = match (self, value) {
-            (Self::Span(..), DeValue::String(text)) => return self.read_text(text),
             (Self::Span(..), DeValue::Integer(_) | DeValue::Float(_)) => {
                 return Err(("a length of time needs its unit".to_owned(), self.remedy()));
             }
@@ -183,7 +182,9 @@ impl Kind {
                 .ok()
                 .map(|number| u64::try_from(number).map_err(|_| number)),
             (Self::Switch, DeValue::Boolean(on)) => return Ok(Value::Switch(*on)),
-            (Self::OneOf(_) | Self::Words(_), DeValue::String(text)) => return self.read_text(text),
+            (Self::Span(..) | Self::OneOf(_) | Self::Words(_), DeValue::String(text)) => {
+                return self.read_text(text);
+            }
             (Self::Ids, DeValue::Array(list)) => {
                 let ids = list
                     .iter()

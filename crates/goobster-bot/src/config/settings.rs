@@ -250,21 +250,12 @@ impl Default for Discord {
 }
 
 /// Captions in a channel.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Captions {
     /// How often what is written.
     pub board: BoardConfig,
     /// What is kept in memory for the export.
     pub kept: Bounds,
-}
-
-impl Default for Captions {
-    fn default() -> Self {
-        Self {
-            board: BoardConfig::default(),
-            kept: Bounds::default(),
-        }
-    }
 }
 
 impl PartialEq for Captions {

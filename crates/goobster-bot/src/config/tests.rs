@@ -1,5 +1,7 @@
 //! Tests of the configuration as a whole; the broken files are in `tests/broken`, told to the real binary.
 
+use std::fmt::Write as _;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -139,7 +141,7 @@ proptest! {
                 _ => continue,
             };
             if !text.contains(&format!("{} =", setting.key)) {
-                text.push_str(&format!("{} = {}\n", setting.key, value.to_toml()));
+                let _ = writeln!(text, "{} = {}", setting.key, value.to_toml());
             }
         }
         if let Ok(config) = Config::parse(&text) {
