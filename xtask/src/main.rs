@@ -6,9 +6,11 @@
 )]
 
 mod bench;
+mod browser;
 mod ci;
 mod instructions;
 mod metadata;
+mod network;
 mod product;
 mod setup;
 mod shell;
@@ -44,8 +46,12 @@ enum Command {
     Eval(product::Passed),
     /// Count the audio kernels' instructions and compare them with the committed counts
     Instructions(instructions::Arguments),
+    /// Look at the status page in a browser: accessibility, screenshots (installs Chromium and axe)
+    Browser,
     /// Run the benchmarks beside their peers and write docs/performance.md
     Bench(bench::Arguments),
+    /// Show whom a bot contacts: a rehearsal in a network namespace, every connect logged
+    Network(product::Passed),
     /// Run sessions under random faults: --seeds N --seed-start S
     Soak(product::Passed),
 }
@@ -60,6 +66,8 @@ fn main() -> ExitCode {
         Command::Eval(passed) => product::eval(&passed),
         Command::Instructions(arguments) => instructions::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Network(passed) => network::run(&passed),
+        Command::Browser => browser::run(),
         Command::Soak(passed) => product::soak(&passed),
     };
     match result {

@@ -42,6 +42,7 @@ impl<'a> Engines<'a> {
     pub fn new(config: &'a Config, offline: bool, terminal: Terminal) -> Self {
         let options = FetchOptions {
             offline,
+            network: config.network,
             ..FetchOptions::default()
         };
         Self {
@@ -110,6 +111,7 @@ impl<'a> Engines<'a> {
             timeout: *timeout,
             attempts: *attempts,
             concurrency: *requests,
+            network: self.config.network,
             ..OpenAiTranscriptionOptions::default()
         })?))
     }
@@ -176,6 +178,7 @@ impl<'a> Engines<'a> {
         let model = model.clone().unwrap_or_else(|| "tts-1".to_owned());
         let voice = voice.clone().unwrap_or_else(|| "alloy".to_owned());
         let mut server = SpeechServer::new(base, model, voice);
+        server.network = self.config.network;
         server.api_key = key(api_key_env.as_deref())?;
         Ok(Some(OpenAiVoice::new(server)?))
     }
@@ -214,6 +217,7 @@ impl<'a> Engines<'a> {
             return Ok(Arc::new(BuiltIn::new()));
         };
         let mut options = ChatConfig::new(url.clone(), brain.model.clone().unwrap_or_default());
+        options.network = self.config.network;
         options.api_key = brain.api_key_env.as_deref().map(ApiKey::from_env).transpose()?;
         options.first_token = brain.timeout;
         options.idle = brain.idle;

@@ -56,6 +56,9 @@ pub enum RehearsalError {
         /// Why.
         source: std::io::Error,
     },
+    /// Calls are to be logged, and there is nothing to log them with.
+    #[error("logging connects needs strace, which is not installed (Debian: apt-get install strace)")]
+    NoTracer,
     /// Work on another thread did not come back.
     #[error("reading recordings was broken off")]
     BrokenOff,

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::contacts::{self, Contact, Whose};
 use crate::error::RehearsalError;
 use crate::expectations::{Evidence, Verdict, judge};
 use crate::figures::Figures;
@@ -33,6 +34,8 @@ pub struct RehearsalOptions {
     pub out: Option<PathBuf>,
     /// Who hears and speaks for the bot, whatever the scenario says.
     pub engines: Option<Engines>,
+    /// Whether every address that the bot contacts is logged, and one that is not the rehearsal's own is a failure.
+    pub log_connects: bool,
     /// How long the scripted engines take to hear something.
     pub scripted_delay: Duration,
 }
@@ -46,6 +49,7 @@ impl RehearsalOptions {
             shelf: Shelf::default(),
             out: None,
             engines: None,
+            log_connects: false,
             scripted_delay: Duration::from_millis(150),
         }
     }
@@ -66,6 +70,8 @@ pub struct Outcome {
     pub verdicts: Vec<Verdict>,
     /// The end of what the bot wrote to its standard error and output, without the token.
     pub said: Vec<String>,
+    /// Whom the bot contacted, where that was logged.
+    pub contacts: Option<Vec<Contact>>,
     /// How often something in the bot panicked.
     pub panics: usize,
     /// Files that were written.
@@ -96,7 +102,17 @@ impl Outcome {
             .strange_requests
             .iter()
             .map(|r| format!("the bot asked for {r}"));
-        verdicts.chain(remarks).chain(panics).chain(strange).collect()
+        let strangers = self.contacts.iter().flatten();
+        let strangers = strangers.filter(|contact| contact.whose == Whose::Stranger);
+        let strangers = strangers.map(|contact| format!("the bot contacted {contact}"));
+        // A log in which not even Discord stands has logged nothing.
+        let blind = self
+            .contacts
+            .as_ref()
+            .filter(|all| all.iter().all(|contact| contact.whose != Whose::Discord))
+            .map(|_| "no connect of the bot was logged: may processes be traced here?".to_owned());
+        let found = verdicts.chain(remarks).chain(panics).chain(strange);
+        found.chain(strangers).chain(blind).collect()
     }
 
     /// The last line of JSON.
@@ -110,7 +126,7 @@ impl Outcome {
             "listening_ms": self.figures.listening_ms, "caption_ms": percentiles(self.figures.caption_ms),
             "reply_audio_ms": percentiles(self.figures.reply_audio_ms),
             "word_errors_percent": self.figures.word_errors.percent(), "words": self.figures.word_errors.words,
-            "failures": self.failures(), "files": files,
+            "failures": self.failures(), "contacts": self.contacts, "files": files,
         })
     }
 }
@@ -149,17 +165,21 @@ pub async fn rehearse(
     if let Some(scripted) = &scripted {
         scripted.configure(&mut options.scenario.bot);
     }
+    let log = folder.path().join("connects");
+    let bot = if options.log_connects {
+        contacts::traced(options.bot, &log)?
+    } else {
+        options.bot
+    };
     let scenario = &options.scenario;
     let config = scenario.bot.clone();
-    let played = stage::play(
-        scenario,
-        &prepared.lines,
-        options.bot,
-        folder.path(),
-        &config,
-        watcher,
-    )
-    .await?;
+    let played = stage::play(scenario, &prepared.lines, bot, folder.path(), &config, watcher).await?;
+    let contacts = if options.log_connects {
+        let engines = scripted.as_ref().map(Scripted::address);
+        Some(contacts::read(&log, &played.discord, engines).await?)
+    } else {
+        None
+    };
     let mut heard = Vec::new();
     if let Some(scripted) = scripted {
         heard = scripted.heard();
@@ -185,6 +205,7 @@ pub async fn rehearse(
         frames,
         zero,
         said,
+        ..
     } = played;
     let mut outcome = Outcome {
         title: scenario.title.clone(),
@@ -193,6 +214,7 @@ pub async fn rehearse(
         figures,
         verdicts,
         said: said.tail(SAID),
+        contacts,
         panics: said.panics(),
         files: Vec::new(),
         wall: begun.elapsed(),

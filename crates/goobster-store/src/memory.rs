@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use goobster_core::ids::UserId;
 use goobster_core::limits::{
-    Books, Charge, Charged, CloseRecord, Closed, Closing, Ledger, LimitsConfig, LimitsError, NodeId, Opening,
-    Recovery, SlotBook, SlotClaim, SlotLease, Slots, SlotsHeld, Swept, Usage,
+    Books, Charge, Charged, CloseRecord, Closed, Closing, Forget, Forgotten, Ledger, LimitsConfig,
+    LimitsError, NodeId, Opening, Recovery, SlotBook, SlotClaim, SlotLease, Slots, SlotsHeld, Swept, Usage,
 };
 use goobster_core::ports::PortFuture;
 use goobster_core::session::Epoch;
@@ -190,5 +190,14 @@ impl Ledger for MemoryStore {
             users: users.len(),
             records: records.len(),
         }))
+    }
+
+    fn forget(
+        &self,
+        user: UserId,
+        when: Forget,
+        now: UtcMillis,
+    ) -> PortFuture<'_, Result<Forgotten, LimitsError>> {
+        ready(Ok(self.shared.books.forget(user, when, now).0))
     }
 }

@@ -23,6 +23,7 @@ mod tls;
 mod voice;
 pub mod world;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -98,6 +99,16 @@ impl Loopback {
     /// The proxy, for clients that take it as an option.
     pub fn proxy_url(&self) -> String {
         format!("http://127.0.0.1:{}", self.hub.ports.get().map_or(0, |p| p.proxy))
+    }
+
+    /// Every address of this machine that it listens at: proxy, gateway, voice servers, their packets.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        let local = |port: u16| SocketAddr::from(([127, 0, 0, 1], port));
+        let ports = self.hub.ports.get();
+        let own = ports
+            .into_iter()
+            .flat_map(|ports| [local(ports.proxy), local(ports.gateway)]);
+        own.chain(self.hub.voice.addresses()).collect()
     }
 
     /// The authority's certificate as PEM.

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use goobster_core::ids::UserId;
 use goobster_core::limits::{
-    Charge, Charged, CloseRecord, Closed, Closing, Ledger, LimitsError, Opening, Recovery, SlotClaim,
-    SlotLease, Slots, SlotsHeld, Swept, Usage,
+    Charge, Charged, CloseRecord, Closed, Closing, Forget, Forgotten, Ledger, LimitsError, Opening, Recovery,
+    SlotClaim, SlotLease, Slots, SlotsHeld, Swept, Usage,
 };
 use goobster_core::ports::PortFuture;
 use goobster_core::time::UtcMillis;
@@ -106,6 +106,15 @@ impl Ledger for FaultyStore {
 
     fn recover(&self, now: UtcMillis) -> PortFuture<'_, Result<Recovery, LimitsError>> {
         self.inner.recover(now)
+    }
+
+    fn forget(
+        &self,
+        user: UserId,
+        when: Forget,
+        now: UtcMillis,
+    ) -> PortFuture<'_, Result<Forgotten, LimitsError>> {
+        self.through(move || self.inner.forget(user, when, now))
     }
 
     fn sweep(&self, now: UtcMillis) -> PortFuture<'_, Result<Swept, LimitsError>> {

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use goobster_core::ids::UserId;
-use goobster_core::limits::{LimitsError, Millis, Opening, PolicyKind, Refusal, SlotsHeld};
+use goobster_core::limits::{
+    Forget, Forgotten, LimitsError, Millis, Opening, PolicyKind, Refusal, SlotsHeld,
+};
 use goobster_core::session::{CloseReason, Epoch};
 use goobster_core::time::UtcMillis;
 
@@ -456,5 +458,82 @@ everywhere!(
             "{unknown:?}"
         );
         assert_eq!(used(store, 1, NOW).await, Millis::ZERO);
+    }
+);
+
+/// A member talks in two sessions; the first is closed.
+async fn talked(store: &dyn Store) -> (Epoch, goobster_core::limits::SlotClaim) {
+    let (first, second) = (claim(1, 1, 1), claim(2, 1, 1));
+    let epoch = begin(store, first, NOW).await;
+    store
+        .charge(charge(first, epoch, 1, Millis::from_secs(60), later(60)))
+        .await
+        .unwrap();
+    store.close(closing(first, epoch, later(60))).await.unwrap();
+    let epoch = begin(store, second, later(60)).await;
+    store
+        .charge(charge(second, epoch, 1, Millis::from_secs(60), later(120)))
+        .await
+        .unwrap();
+    (epoch, second)
+}
+
+everywhere!(
+    a_member_is_forgotten_at_once_when_the_operator_says_so,
+    async |store: &dyn Store, _| {
+        let user = UserId::new(1);
+        let (epoch, second) = talked(store).await;
+        let other = claim(3, 2, 1);
+        let theirs = begin(store, other, NOW).await;
+        store
+            .charge(charge(other, theirs, 1, Millis::from_secs(9), later(9)))
+            .await
+            .unwrap();
+        store.close(closing(other, theirs, later(9))).await.unwrap();
+
+        // What runs goes on, and so does what it costs.
+        let asked = store.forget(user, Forget::Now, later(120)).await.unwrap();
+        assert_eq!((asked.records, asked.open, asked.usage_kept), (1, 1, true));
+        assert_eq!(used(store, 1, later(120)).await, Millis::from_secs(120));
+        assert_eq!(store.close_record(claim(1, 1, 1)).await.unwrap(), None);
+        store.close(closing(second, epoch, later(120))).await.unwrap();
+
+        let asked = store.forget(user, Forget::Now, later(121)).await.unwrap();
+        assert_eq!((asked.records, asked.open, asked.usage_kept), (1, 0, false));
+        assert_eq!(used(store, 1, later(121)).await, Millis::ZERO);
+        assert_eq!(store.close_record(second).await.unwrap(), None);
+        let again = store.forget(user, Forget::Now, later(121)).await.unwrap();
+        assert_eq!(again, Forgotten::default(), "asking twice is no error");
+
+        assert_eq!(
+            used(store, 2, later(121)).await,
+            Millis::from_secs(9),
+            "nobody else is"
+        );
+        assert!(store.close_record(other).await.unwrap().is_some());
+    }
+);
+
+everywhere!(
+    a_member_who_asks_to_be_forgotten_gets_no_voice_time_anew,
+    async |store: &dyn Store, _| {
+        let user = UserId::new(1);
+        let (epoch, second) = talked(store).await;
+        store.close(closing(second, epoch, later(120))).await.unwrap();
+        let asked = store
+            .forget(user, Forget::WhenWindowEnds, later(120))
+            .await
+            .unwrap();
+        assert_eq!((asked.records, asked.open, asked.usage_kept), (2, 0, true));
+        assert_eq!(used(store, 1, later(120)).await, Millis::from_secs(120));
+        // A later charge does not lengthen how long the member is remembered beyond the window.
+        let third = claim(4, 1, 1);
+        let epoch = begin(store, third, later(130)).await;
+        store
+            .charge(charge(third, epoch, 1, Millis::from_secs(5), later(135)))
+            .await
+            .unwrap();
+        store.close(closing(third, epoch, later(135))).await.unwrap();
+        assert_eq!(used(store, 1, later(135)).await, Millis::from_secs(125));
     }
 );

@@ -85,6 +85,20 @@ fn set_up(arguments: &Arguments, out: &mut dyn Write) -> Result<()> {
     Ok(())
 }
 
+/// Installs packages of the system, where this user may.
+pub(crate) fn from_the_system(packages: &[&str]) -> Result<()> {
+    if shell::which("apt-get").is_some()
+        && let Some(prefix) = system::privilege()
+    {
+        return system::apt(prefix, packages);
+    }
+    anyhow::bail!(
+        "{} (this user may not install them). To have them, type: {}",
+        packages.join(", "),
+        system::advice(packages)
+    )
+}
+
 /// Sets up what the tests and the demonstration need, and says nothing when all of it is there.
 pub(crate) fn whatever_is_missing() -> Result<()> {
     let cache = Cache::locate()?;

@@ -9,7 +9,6 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 use goobster_models::{Cache, manifest};
 
-use super::system;
 use crate::shell;
 
 /// faster-whisper, the peer of the recogniser, what it computes with, and a runtime that reports to nobody (the reason for the
@@ -85,16 +84,7 @@ fn from_the_system() -> Result<()> {
     if lacking.is_empty() {
         return Ok(());
     }
-    if shell::which("apt-get").is_some()
-        && let Some(prefix) = system::privilege()
-    {
-        return system::apt(prefix, &lacking);
-    }
-    anyhow::bail!(
-        "{} (this user may not install them). To have them, type: {}",
-        lacking.join(", "),
-        system::advice(&lacking)
-    )
+    super::from_the_system(&lacking)
 }
 
 fn has_library(stem: &str) -> bool {

@@ -4,12 +4,13 @@ use super::Findings;
 use crate::metadata::Package;
 
 /// What each of our crates may depend on. A crate that is not here fails the check: decide its place first.
-const ALLOWED: [(&str, &[&str]); 13] = [
+const ALLOWED: [(&str, &[&str]); 14] = [
     ("goobster-core", &[]),
     ("goobster-audio", &[]),
-    ("goobster-models", &[]),
-    ("goobster-speech", &["goobster-core"]),
-    ("goobster-brain", &["goobster-core"]),
+    ("goobster-network", &[]),
+    ("goobster-models", &["goobster-network"]),
+    ("goobster-speech", &["goobster-core", "goobster-network"]),
+    ("goobster-brain", &["goobster-core", "goobster-network"]),
     ("goobster-store", &["goobster-core"]),
     (
         "goobster-bot",
@@ -17,6 +18,7 @@ const ALLOWED: [(&str, &[&str]); 13] = [
             "goobster-core",
             "goobster-audio",
             "goobster-models",
+            "goobster-network",
             "goobster-speech",
             "goobster-brain",
             "goobster-store",
@@ -34,6 +36,10 @@ const ALLOWED: [(&str, &[&str]); 13] = [
     ("goobster-eval", ANY),
     ("goobster-benches", ANY),
 ];
+/// Libraries that make HTTP clients, and who may depend on them: a client knows which hosts it may contact, and there is one
+/// place where that is decided.
+const CLIENTS: [&str; 5] = ["reqwest", "ureq", "isahc", "curl", "attohttpc"];
+const CLIENT_MAKER: &str = "goobster-network";
 /// Tests, evaluation and benches may reach everything.
 const ANY: &[&str] = &["*"];
 
@@ -46,6 +52,18 @@ pub(super) fn check(packages: &[Package], found: &mut Findings) {
             ));
             continue;
         };
+        for client in package
+            .dependencies
+            .iter()
+            .filter(|d| CLIENTS.contains(&d.as_str()))
+        {
+            if package.name != CLIENT_MAKER {
+                found.error(format!(
+                    "{} must not depend on {client}: {CLIENT_MAKER} makes all HTTP clients, each with the hosts it may contact",
+                    package.name
+                ));
+            }
+        }
         let ours = |d: &&String| packages.iter().any(|p| p.name == **d);
         for dependency in package.dependencies.iter().filter(ours) {
             if *allowed != ANY && !allowed.contains(&dependency.as_str()) {
@@ -82,11 +100,14 @@ mod tests {
                 package("goobster-bot", &["goobster-core"]),
                 package("goobster-tests", &["goobster-bot"]),
                 package("goobster-extra", &[]),
+                package("goobster-brain", &["goobster-network", "reqwest"]),
+                package("goobster-network", &["reqwest", "ureq"]),
             ],
             &mut found,
         );
-        assert_eq!(found.errors.len(), 2, "{found:?}");
+        assert_eq!(found.errors.len(), 3, "{found:?}");
         assert!(found.errors[0].contains("goobster-core must not depend on goobster-bot"));
         assert!(found.errors[1].contains("goobster-extra"));
+        assert!(found.errors[2].contains("goobster-brain must not depend on reqwest"));
     }
 }

@@ -43,12 +43,22 @@ pub struct Common {
     /// Never fetch anything: a missing model is an error (exit 4)
     #[arg(long, global = true, env = "GOOBSTER_OFFLINE", value_parser = clap::builder::FalseyValueParser::new())]
     pub offline: bool,
+    /// Whom to contact: open, or discord-only (Discord, and what runs on this machine)
+    #[arg(long, global = true, value_name = "WHOM", value_parser = clap::builder::PossibleValuesParser::new(goobster_network::Network::NAMES))]
+    pub network: Option<String>,
     /// A configuration file [default: goobster.toml in the user's configuration folder, when there]
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Say more on stderr; twice for much more
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
+}
+
+impl Common {
+    /// With what every command understands set over `overrides`.
+    pub fn over(&self, overrides: Overrides) -> Overrides {
+        overrides.with("network", "--network", self.network.clone())
+    }
 }
 
 /// The commands.
@@ -72,7 +82,7 @@ pub enum Command {
     Doctor,
     /// List, fetch or remove models and voices
     Models(Models),
-    /// Examine or mend the file that holds quotas and sessions
+    /// Examine or mend the file that holds quotas and sessions, or forget somebody in it
     Store(Store),
     /// Write, check or show the configuration
     Config(ConfigArgs),
@@ -245,6 +255,7 @@ Examples:
   goobster rehearse --scenario kept-dragged --scenario my-scenario.toml
   goobster rehearse --list
   goobster rehearse --scenario three-speakers-with-loss --seeds 10
+  goobster rehearse --network discord-only --log-connects   whom the bot contacts, as the system sees it
   goobster rehearse --soak 20 --seed-start 7         random faults, with engines that need no model
   goobster rehearse --endurance 30                   half an hour of talk, and what is left over after it"
 )]
@@ -268,6 +279,9 @@ pub struct Rehearse {
     /// Voices are not encrypted from end to end, whatever the scenario says
     #[arg(long)]
     pub without_dave: bool,
+    /// Log every address that the bot contacts, with strace; one that is not the loopback Discord's is a failure
+    #[arg(long, conflicts_with = "soak")]
+    pub log_connects: bool,
     /// Play each scenario with this many seeds, and tell the word errors of all of them together
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub seeds: Option<u32>,
@@ -378,5 +392,13 @@ pub enum StoreAction {
         /// Begin an empty store, forgetting everybody's usage: for when nothing can be salvaged
         #[arg(long)]
         start_over: bool,
+    },
+    /// Forget a member who asked for it: voice time and closed sessions; works on a Redis as well
+    Forget {
+        /// The member's id on Discord
+        user: NonZeroU64,
+        /// Forget an opt-out too: they are heard again
+        #[arg(long)]
+        opt_out_too: bool,
     },
 }

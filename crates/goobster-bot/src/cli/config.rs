@@ -192,7 +192,11 @@ impl<'a> At<'a> {
 }
 
 fn show(changed: bool, talk: &TalkArgs, common: &Common, terminal: Terminal) -> Result<(), Failure> {
-    let loaded = Config::load(common.config.as_deref(), &talk.overrides(common.profile))?;
+    let loaded = Config::load(
+        common.config.as_deref(),
+        &common.over(talk.overrides(common.profile)),
+    )?;
+    logging::blacken_all(&loaded.config);
     for note in &loaded.notes {
         terminal.warn(note);
     }

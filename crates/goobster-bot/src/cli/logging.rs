@@ -3,13 +3,13 @@
 use std::io::{self, Write};
 use std::sync::{OnceLock, PoisonError, RwLock};
 
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{FilterExt as _, LevelFilter, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _, Registry, reload};
 
-use crate::config::{Log, LogFormat};
+use crate::config::{Config, Log, LogFormat};
 use crate::monitoring::recent::Recent;
 
 /// What stands in a secret's place.
@@ -29,6 +29,65 @@ pub fn blacken(secret: &str) {
     if secret.len() >= SHORTEST_SECRET && secrets.len() < MOST && !secrets.iter().any(|known| known == secret)
     {
         secrets.push(secret.to_owned());
+    }
+}
+
+/// From now on nothing that a configuration leads to is shown: keys and tokens in the variables that it names, passwords in its
+/// addresses, and those of the proxies that the environment names.
+pub fn blacken_all(config: &Config) {
+    let variables = [
+        Some(crate::discord::token::VARIABLE),
+        Some(config.status.token_env.as_str()),
+        config.brain.api_key_env.as_deref(),
+        config.recogniser.api_key_env.as_deref(),
+        config.synthesiser.api_key_env.as_deref(),
+    ];
+    for name in variables.into_iter().flatten() {
+        if let Ok(secret) = std::env::var(name) {
+            blacken(secret.trim());
+        }
+    }
+    let addresses = [
+        &config.brain.url,
+        &config.recogniser.url,
+        &config.synthesiser.url,
+        &config.store.redis,
+    ];
+    for address in addresses.into_iter().flatten() {
+        blacken_address(address);
+    }
+    for name in PROXIES {
+        if let Ok(address) = std::env::var(name) {
+            blacken_address(&address);
+        }
+    }
+}
+
+/// Names of variables with a proxy's address.
+const PROXIES: [&str; 6] = [
+    "HTTPS_PROXY",
+    "https_proxy",
+    "HTTP_PROXY",
+    "http_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+];
+
+/// Blackens the password of an address, as it is written and as it is sent, and the values of its query, where some servers
+/// want their key.
+fn blacken_address(address: &str) {
+    let Ok(url) = url::Url::parse(address) else { return };
+    if let Some(password) = url.password() {
+        blacken(password);
+        let decoded = url::form_urlencoded::parse(format!("p={}", password.replace('+', "%2B")).as_bytes())
+            .next()
+            .map(|(_, value)| value.into_owned());
+        if let Some(decoded) = decoded {
+            blacken(&decoded);
+        }
+    }
+    for (_, value) in url.query_pairs() {
+        blacken(&value);
     }
 }
 
@@ -56,6 +115,12 @@ const fn usual(verbose: u8) -> &'static str {
     }
 }
 
+/// Whether a line may be written at all. WebSocket libraries dump whole frames at their finest level, in hexadecimal and as lists
+/// of numbers: in there stands the token, and nobody could blacken it.
+fn may_be_told(line: &tracing::Metadata<'_>) -> bool {
+    !(*line.level() == tracing::Level::TRACE && line.target().starts_with("tungstenite"))
+}
+
 /// Changes what is logged while the process runs.
 static FILTER: OnceLock<(u8, Handle)> = OnceLock::new();
 
@@ -80,7 +145,7 @@ pub(super) fn to_stderr(verbose: u8, log: &Log) {
     // What the status page tells of does not depend on what is written.
     let recent = Recent.with_filter(LevelFilter::WARN);
     if Registry::default()
-        .with(lines.with_filter(filter))
+        .with(lines.with_filter(filter.and(filter_fn(may_be_told))))
         .with(recent)
         .try_init()
         .is_ok()
@@ -124,6 +189,15 @@ impl Write for Stderr {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn passwords_of_addresses_are_secrets_as_written_and_as_sent() {
+        blacken_address("redis://me:s%2Fcret%2Bpass%40word@redis.example.com/");
+        blacken_address("http://chat.example.com/v1?key=query-key-value");
+        for leak in ["s%2Fcret%2Bpass%40word", "s/cret+pass@word", "query-key-value"] {
+            assert_eq!(blackened(&format!("a {leak} b")), "a [hidden] b");
+        }
+    }
 
     #[test]
     fn a_secret_is_blackened_wherever_it_stands() {

@@ -21,7 +21,7 @@ use clap::{CommandFactory, FromArgMatches};
 
 use crate::config::{Config, Loaded, Log, Overrides, Place, Profile};
 use crate::{converse, discord};
-use args::{Cli, Command, Common};
+use args::{Cli, Command, Common, StoreAction};
 use exit::Failure;
 use terminal::Terminal;
 
@@ -128,6 +128,11 @@ fn carry_out(cli: Cli, terminal: Terminal) -> Result<(), Failure> {
             models::run(&args, &config, &common, terminal)
         }
         Command::Store(args) => {
+            if let StoreAction::Forget { user, opt_out_too } = args.action {
+                let mut config = load(&common, &overrides(None, None))?;
+                config.store.file = args.file.clone().or(config.store.file);
+                return block_on(store::forget(user, opt_out_too, &config, terminal));
+            }
             logging::to_stderr(common.verbose, &Log::default());
             store::run(&args, terminal)
         }
@@ -137,10 +142,12 @@ fn carry_out(cli: Cli, terminal: Terminal) -> Result<(), Failure> {
 
 /// The configuration of a command; from here on it is logged as that says.
 fn load(common: &Common, overrides: &Overrides) -> Result<Config, Failure> {
-    let loaded = Config::load(common.config.as_deref(), overrides)?;
+    let overrides = common.over(overrides.clone());
+    let loaded = Config::load(common.config.as_deref(), &overrides)?;
     for note in &loaded.notes {
         terminal::complain(&format!("warning: {note}"));
     }
+    logging::blacken_all(&loaded.config);
     logging::to_stderr(common.verbose, &logged(common, &loaded));
     Ok(loaded.config)
 }

@@ -73,6 +73,7 @@ pub(super) fn run(
             };
             let options = FetchOptions {
                 offline: common.offline,
+                network: config.network,
                 from: from.clone(),
                 ..FetchOptions::default()
             };

@@ -54,6 +54,7 @@ pub(super) async fn run(
             ..shelf.clone()
         };
         options.engines = args.scripted.then_some(ScriptedEngines::Scripted);
+        options.log_connects = args.log_connects;
         options.scenario.dave &= !args.without_dave;
         let mut errors = WordErrors::default();
         for seed in seeds(args) {
@@ -148,6 +149,9 @@ fn bot(config: &Config, common: &Common, talk: &super::args::TalkArgs) -> Result
     let mut args: Vec<OsString> = vec!["run".into(), "--profile".into(), config.profile.name().into()];
     if common.offline {
         args.push("--offline".into());
+    }
+    if let Some(network) = &common.network {
+        args.extend(["--network".into(), network.into()]);
     }
     let verbose = usize::from(common.verbose.max(1));
     args.extend(std::iter::repeat_n("-v".into(), verbose));
@@ -453,6 +457,9 @@ fn report(outcome: &Outcome, terminal: Terminal) -> Result<(), Failure> {
         outcome.wall.as_secs_f64(),
         ms(figures.listening_ms)
     ))?;
+    for contact in outcome.contacts.iter().flatten() {
+        terminal.line(&format!("contacted {contact}"))?;
+    }
     for failure in outcome.failures() {
         terminal.warn(&failure);
     }

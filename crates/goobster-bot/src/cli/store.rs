@@ -1,11 +1,15 @@
 //! `goobster store`: the file that holds quotas and sessions, examined and mended.
 
+use std::num::NonZeroU64;
+
+use goobster_core::ids::UserId;
 use goobster_core::limits::LimitsError;
 use goobster_store::{CheckReport, RepairMode, check, repair};
 
 use super::args::{Store, StoreAction};
 use super::exit::Failure;
 use super::terminal::Terminal;
+use crate::config::Config;
 
 /// Examines or mends the store.
 pub(super) fn run(args: &Store, terminal: Terminal) -> Result<(), Failure> {
@@ -52,7 +56,39 @@ pub(super) fn run(args: &Store, terminal: Terminal) -> Result<(), Failure> {
                 done.backup.display()
             ))
         }
+        // It needs the configuration, and a runtime: see `forget`.
+        StoreAction::Forget { .. } => Ok(()),
     }
+}
+
+/// Forgets a member at once, in whatever store is configured.
+pub(super) async fn forget(
+    user: NonZeroU64,
+    opt_out_too: bool,
+    config: &Config,
+    terminal: Terminal,
+) -> Result<(), Failure> {
+    let erased =
+        crate::discord::forgetting::forget_offline(UserId::new(user.get()), opt_out_too, config).await?;
+    terminal.summary(&serde_json::json!({
+        "event": "summary", "user": user.to_string(), "records": erased.records, "open_sessions": erased.open,
+        "usage_kept": erased.usage_kept,
+    }))?;
+    if erased.open > 0 {
+        return Err(Failure::Failed(format!(
+            "{} session(s) of this member are open: their voice time is kept until they are closed; ask again then",
+            erased.open
+        )));
+    }
+    terminal.line(&format!(
+        "forgotten: the voice time, {} record(s) of closed sessions{}",
+        erased.records,
+        if opt_out_too {
+            ", and the opt-out"
+        } else {
+            "; an opt-out stays"
+        }
+    ))
 }
 
 fn show(found: &CheckReport, terminal: Terminal) -> Result<(), Failure> {

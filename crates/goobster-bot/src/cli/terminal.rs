@@ -11,6 +11,7 @@ use owo_colors::OwoColorize;
 use serde::Serialize;
 
 use super::exit::Failure;
+use super::logging::blackened;
 
 /// Whether the summary was printed: stdout has one last line, and a process one stdout.
 static SUMMARISED: AtomicBool = AtomicBool::new(false);
@@ -23,6 +24,7 @@ pub struct Terminal {
 
 /// Writes an error or a warning to stderr; a closed stderr is nobody's problem.
 pub fn complain(text: &str) {
+    let text = blackened(text);
     let mut err = anstream::stderr().lock();
     let _ = match text.split_once(": ") {
         Some((kind @ ("error" | "warning"), rest)) if kind == "error" => {
@@ -116,6 +118,7 @@ impl Terminal {
     }
 
     fn print(text: &str) -> Result<(), Failure> {
+        let text = blackened(text);
         let mut out = anstream::stdout().lock();
         writeln!(out, "{text}")
             .and_then(|()| out.flush())

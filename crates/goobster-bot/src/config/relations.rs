@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use goobster_core::session::ConfigError;
+use goobster_network::{Hosts, Refused};
 
 use super::settings::Config;
 use super::value::show_span;
@@ -85,6 +86,7 @@ pub(super) fn clashes(config: &Config, is_set: impl Fn(&str) -> bool) -> Vec<Cla
     sessions(config, &mut found);
     limits(config, &mut found);
     listeners(config, &mut found);
+    contacts(config, &mut found);
     if config.brain.reply < config.brain.timeout {
         found.push(Clash {
             keys: &["brain.reply", "brain.timeout"],
@@ -201,6 +203,36 @@ fn limits(config: &Config, found: &mut Vec<Clash>) {
             reason: error.to_string(),
             remedy: "correct what is named".to_owned(),
         });
+    }
+}
+
+/// Servers that `network` forbids to contact.
+fn contacts(config: &Config, found: &mut Vec<Clash>) {
+    let servers: [(&'static str, &'static [&'static str], &Option<String>); 4] = [
+        ("brain.url", &["brain.url", "network"], &config.brain.url),
+        (
+            "recogniser.url",
+            &["recogniser.url", "network"],
+            &config.recogniser.url,
+        ),
+        (
+            "synthesiser.url",
+            &["synthesiser.url", "network"],
+            &config.synthesiser.url,
+        ),
+        ("store.redis", &["store.redis", "network"], &config.store.redis),
+    ];
+    for (setting, keys, address) in servers {
+        let Some(Ok(address)) = address.as_deref().map(url::Url::parse) else {
+            continue;
+        };
+        if let Err(Refused::Network { host, .. }) = Hosts::of(config.network, setting, &address) {
+            found.push(Clash {
+                keys,
+                reason: format!("{host} would be contacted, and network = \"discord-only\" forbids it"),
+                remedy: format!("name a server on this machine, remove {setting}, or set network = \"open\""),
+            });
+        }
     }
 }
 

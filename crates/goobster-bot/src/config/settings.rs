@@ -14,6 +14,7 @@ use goobster_core::limits::LimitsConfig;
 use goobster_core::presence::PresenceConfig;
 use goobster_core::session::SessionConfig;
 use goobster_core::transcript::Bounds;
+use goobster_network::Network;
 use goobster_speech::stt::{OpenAiTranscriptionOptions, WhisperOptions};
 use goobster_store::{EmbeddedStore, RedisOptions};
 use serde::{Deserialize, Serialize};
@@ -52,6 +53,8 @@ impl Profile {
 pub struct Config {
     /// How much machine to use.
     pub profile: Profile,
+    /// Whom this program may contact.
+    pub network: Network,
     /// The language people speak: a code such as "en", or "auto".
     pub language: Option<String>,
     /// The voice that answers.
@@ -233,6 +236,8 @@ pub struct Discord {
     pub health: HealthConfig,
     /// What SIGTERM gives running sessions to end.
     pub drain: Duration,
+    /// How long an opt-out is kept after its member was last met; unset: until it is taken back.
+    pub opt_outs_kept: Option<Duration>,
     /// Who may use /admin, by Discord's ids; empty: who owns the application.
     pub owners: Vec<u64>,
 }
@@ -244,6 +249,7 @@ impl Default for Discord {
             presence: PresenceConfig::default(),
             health: HealthConfig::default(),
             drain: Duration::from_secs(15),
+            opt_outs_kept: None,
             owners: Vec::new(),
         }
     }

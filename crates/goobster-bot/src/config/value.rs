@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use goobster_core::limits::{Millis, PolicyKind};
+use goobster_network::Network;
 use jiff::SignedDuration;
 
 use super::settings::{Consent, LogFormat, Profile};
@@ -49,18 +50,24 @@ impl Value {
     }
 }
 
-/// An address whose password is hidden; any other text as it is.
+/// An address whose password and query are hidden; any other text as it is.
 fn without_password(text: &str) -> String {
     let Some((scheme, rest)) = text.split_once("://") else {
         return text.to_owned();
     };
     // Whatever stands before the last @ of the authority, even where the address is broken otherwise.
     let authority = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let Some(at) = rest[..authority].rfind('@') else {
-        return text.to_owned();
+    let (authority, path) = rest.split_at(authority);
+    // Some servers want their key in the query.
+    let path = match path.split_once('?') {
+        Some((path, _)) => format!("{path}?[hidden]"),
+        None => path.to_owned(),
     };
-    let user = rest[..at].split(':').next().unwrap_or_default();
-    format!("{scheme}://{user}:[hidden]{}", &rest[at..])
+    let Some(at) = authority.rfind('@') else {
+        return format!("{scheme}://{authority}{path}");
+    };
+    let user = authority[..at].split(':').next().unwrap_or_default();
+    format!("{scheme}://{user}:[hidden]{}{path}", &authority[at..])
 }
 
 /// Reads "5m", "1h 30m", "250ms": whole milliseconds, never negative.
@@ -187,6 +194,16 @@ impl Field for Vec<u64> {
 
     fn give(&self) -> Option<Value> {
         Some(Value::Ids(self.clone()))
+    }
+}
+
+impl Field for Network {
+    fn take(value: Value) -> Option<Self> {
+        Self::named(&String::take(value)?)
+    }
+
+    fn give(&self) -> Option<Value> {
+        Some(Value::Text(self.name().to_owned()))
     }
 }
 

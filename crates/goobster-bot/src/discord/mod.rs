@@ -4,6 +4,7 @@
 //! - `bot`: what everything shares; `handler`: what Discord tells; `commands`: what people type.
 //! - `call`: a voice connection and the conversation on it; `captioner`: what is written in a channel.
 //! - `reload`: SIGHUP.
+//! - `forgetting`: a user's data deleted on request, and what is kept for how long.
 //! - `consent`, `preferences`: who may be heard, and what is remembered between runs.
 
 pub(crate) mod bot;
@@ -11,6 +12,7 @@ mod call;
 mod captioner;
 mod commands;
 mod consent;
+pub(crate) mod forgetting;
 mod handler;
 mod permissions;
 mod preferences;

@@ -3,15 +3,19 @@
 //! One small JSON file, rewritten as a whole: into a temporary file that takes its place, so a crash leaves the old one or
 //! the new one. A damaged file is an error at start and is left as it is: opt-outs must not be forgotten silently.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use goobster_core::ids::{ChannelId, GuildId, UserId};
-use serde::{Deserialize, Serialize};
+use goobster_core::time::UtcMillis;
+use serde::{Deserialize, Deserializer, Serialize};
 
+use super::bot::now;
 use crate::cli::exit::Failure;
+use crate::custody;
 
 /// The file's name in the data folder.
 const FILE: &str = "preferences.json";
@@ -59,8 +63,27 @@ pub(crate) struct OpenCall {
 #[serde(default)]
 struct Contents {
     guilds: BTreeMap<GuildId, GuildSettings>,
-    opted_out: BTreeSet<UserId>,
+    /// Who does not want to be heard, and when they said so or were last met.
+    #[serde(deserialize_with = "opt_outs")]
+    opted_out: BTreeMap<UserId, UtcMillis>,
     calls: BTreeMap<GuildId, OpenCall>,
+}
+
+/// How old the date of an opt-out may be before it is written anew.
+const MET_EVERY: Duration = Duration::from_hours(24);
+
+/// Reads opt-outs with their dates, or the list without dates that earlier versions wrote: those begin to count now.
+fn opt_outs<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<UserId, UtcMillis>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Dated(BTreeMap<UserId, UtcMillis>),
+        List(Vec<UserId>),
+    }
+    Ok(match Written::deserialize(from)? {
+        Written::Dated(dated) => dated,
+        Written::List(list) => list.into_iter().map(|user| (user, now())).collect(),
+    })
 }
 
 /// The preferences; clones share one file.
@@ -84,6 +107,7 @@ impl Preferences {
     /// A file that cannot be read or is damaged.
     pub(crate) fn open(folder: &Path) -> Result<Self, Failure> {
         let path = folder.join(FILE);
+        custody::file(&path)?;
         let mut text = String::new();
         let contents = match std::fs::File::open(&path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Contents::default(),
@@ -117,7 +141,7 @@ impl Preferences {
 
     /// Whether somebody does not want to be heard, anywhere.
     pub(crate) fn opted_out(&self, user: UserId) -> bool {
-        self.read(|contents| contents.opted_out.contains(&user))
+        self.read(|contents| contents.opted_out.contains_key(&user))
     }
 
     /// The calls that were open when the last run ended without closing them.
@@ -139,12 +163,36 @@ impl Preferences {
     pub(crate) async fn set_opted_out(&self, user: UserId, out: bool) -> std::io::Result<()> {
         self.change(|contents| {
             if out {
-                contents.opted_out.insert(user);
+                contents.opted_out.insert(user, now());
             } else {
                 contents.opted_out.remove(&user);
             }
         })
         .await
+    }
+
+    /// Somebody who opted out was met: their choice is remembered from now on for as long as it is kept.
+    pub(crate) async fn met(&self, user: UserId, now: UtcMillis) -> std::io::Result<()> {
+        self.change(|contents| {
+            if let Some(at) = contents.opted_out.get_mut(&user)
+                && now.since(*at) >= MET_EVERY
+            {
+                *at = now;
+            }
+        })
+        .await
+    }
+
+    /// Forgets the opt-outs of those who were not met for longer than `kept`; how many.
+    pub(crate) async fn expire(&self, now: UtcMillis, kept: Duration) -> std::io::Result<usize> {
+        let mut gone = 0;
+        self.change(|contents| {
+            let before = contents.opted_out.len();
+            contents.opted_out.retain(|_, at| now.since(*at) < kept);
+            gone = before - contents.opted_out.len();
+        })
+        .await?;
+        Ok(gone)
     }
 
     /// Remembers a call, or that it is over.
@@ -237,6 +285,26 @@ mod tests {
         let last = Preferences::open(folder.path()).unwrap();
         assert!(!last.opted_out(ADA) && last.open_calls().is_empty());
         assert_eq!(last.guild(GUILD), GuildSettings::default());
+    }
+
+    #[tokio::test]
+    async fn an_opt_out_is_kept_as_long_as_it_is_said_and_no_longer() {
+        let folder = tempfile::tempdir().unwrap();
+        // As earlier versions wrote it.
+        std::fs::write(folder.path().join(FILE), "{\"opted_out\": [1, 2]}").unwrap();
+        let preferences = Preferences::open(folder.path()).unwrap();
+        assert!(preferences.opted_out(ADA));
+        let kept = Duration::from_hours(24 * 30);
+        let later = |days: u64| now().after(Duration::from_hours(24 * days));
+        assert_eq!(preferences.expire(later(29), kept).await.unwrap(), 0);
+        // One of them is met again, which counts from then on.
+        preferences.met(ADA, later(20)).await.unwrap();
+        preferences.met(UserId::new(3), later(20)).await.unwrap();
+        assert_eq!(preferences.expire(later(31), kept).await.unwrap(), 1);
+        let again = Preferences::open(folder.path()).unwrap();
+        assert!(again.opted_out(ADA) && !again.opted_out(UserId::new(2)) && !again.opted_out(UserId::new(3)));
+        assert_eq!(again.expire(later(51), kept).await.unwrap(), 1);
+        assert!(!Preferences::open(folder.path()).unwrap().opted_out(ADA));
     }
 
     #[test]

@@ -34,7 +34,10 @@ pub(super) async fn on_hangup(bot: Arc<Bot>, talk: TalkArgs, common: Common) {
 
 /// Reads it once. One that is wrong changes nothing.
 fn reload(bot: &Bot, talk: &TalkArgs, common: &Common) {
-    let loaded = match Config::load(common.config.as_deref(), &talk.overrides(common.profile)) {
+    let loaded = match Config::load(
+        common.config.as_deref(),
+        &common.over(talk.overrides(common.profile)),
+    ) {
         Ok(loaded) => loaded,
         Err(failure) => {
             for line in failure.to_string().lines() {
@@ -52,6 +55,7 @@ fn reload(bot: &Bot, talk: &TalkArgs, common: &Common) {
     let new = merged(&old, &loaded.config);
     let mut log = crate::cli::logged(common, &loaded);
     log.format = old.log.format;
+    logging::blacken_all(&new);
     bot.configure(new);
     logging::change_filter(&log);
     for change in changes {

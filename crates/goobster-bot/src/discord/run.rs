@@ -7,8 +7,8 @@ use std::time::Duration;
 use goobster_core::ids::{GuildId, UserId};
 use goobster_core::ports::LanguageChoice;
 use goobster_core::session::{SessionManager, SessionPorts, SystemClock};
-use serenity::Client;
 use serenity::all::{GatewayError, HttpBuilder, HttpError, ShardManager};
+use serenity::client::ClientBuilder;
 use songbird::SerenityInit as _;
 use tokio::time::timeout;
 
@@ -17,13 +17,14 @@ use super::handler::Handler;
 use super::preferences::Preferences;
 use super::store::{self, Opened};
 use super::token::BotToken;
-use super::{call, commands, permissions, reload};
+use super::{call, commands, forgetting, permissions, reload};
 use crate::cli::args::{Common, Run};
 use crate::cli::exit::Failure;
 use crate::cli::terminal::Terminal;
 use crate::config::Config;
 use crate::converse::command;
 use crate::converse::room::Pace;
+use crate::custody;
 use crate::engines::Engines;
 use crate::monitoring;
 use crate::monitoring::measured::Measured;
@@ -49,10 +50,7 @@ pub async fn run(args: &Run, config: &Config, common: &Common, terminal: Termina
     let engines = engines(config, common, terminal)?;
     signs.models_loaded();
     let folder = store::data_folder()?;
-    std::fs::create_dir_all(&folder).map_err(|cause| Failure::Output {
-        path: folder.clone(),
-        cause,
-    })?;
+    custody::folder(&folder)?;
     let preferences = Preferences::open(&folder)?;
     let limits = config.limits;
     let opened = Opened::open(&config.store, &folder, &limits).await?;
@@ -75,7 +73,7 @@ pub async fn run(args: &Run, config: &Config, common: &Common, terminal: Termina
             recovery.crashed.len()
         ));
     }
-    let mut http = HttpBuilder::new(token.expose());
+    let mut http = rest(&token)?;
     if let Some(application) = args.application_id {
         http = http.application_id(serenity::all::ApplicationId::new(application.get()));
     }
@@ -88,16 +86,16 @@ pub async fn run(args: &Run, config: &Config, common: &Common, terminal: Termina
         .map_err(|error| refused(&error))?;
     let songbird = call::songbird();
     let guild = args.guild_id.map(|guild| GuildId::new(guild.get()));
-    let builder = Client::builder(token.expose(), permissions::INTENTS)
+    let mut asking = rest(&token)?;
+    if let Some(application) = args.application_id {
+        asking = asking.application_id(serenity::all::ApplicationId::new(application.get()));
+    }
+    let mut client = ClientBuilder::new_with_http(asking.build(), permissions::INTENTS)
         .framework(framework(late.clone(), guild))
         .event_handler(Handler(late.clone(), Arc::clone(&signs)))
-        .register_songbird_with(Arc::clone(&songbird));
-    let mut client = match args.application_id {
-        Some(application) => builder.application_id(serenity::all::ApplicationId::new(application.get())),
-        None => builder,
-    }
-    .await
-    .map_err(|error| refused(&error))?;
+        .register_songbird_with(Arc::clone(&songbird))
+        .await
+        .map_err(|error| refused(&error))?;
     let bot = Bot::new(BotParts {
         config: config.clone(),
         engines,
@@ -121,6 +119,7 @@ pub async fn run(args: &Run, config: &Config, common: &Common, terminal: Termina
     let keeper = sessions.clone();
     let keeping = tokio::spawn(async move { keeper.keep_house().await });
     let probing = tokio::spawn(probe(opened.clone(), folder, Arc::clone(&signs)));
+    let retention = tokio::spawn(forgetting::keep_retention(Arc::clone(&bot)));
     let listening = tokio::spawn(reload::on_hangup(
         Arc::clone(&bot),
         args.talk.clone(),
@@ -135,7 +134,7 @@ pub async fn run(args: &Run, config: &Config, common: &Common, terminal: Termina
     terminal.note("going down: no new sessions, running ones are ended");
     signs.drain();
     drain(&bot, &shards, bot.config().discord.drain).await;
-    for task in [keeping, probing, listening] {
+    for task in [keeping, probing, retention, listening] {
         task.abort();
     }
     opened.flush().await;
@@ -150,6 +149,12 @@ async fn probe(store: Opened, folder: PathBuf, signs: Arc<Signs>) {
         often.tick().await;
         signs.store_writable(store.is_writable(&folder).await);
     }
+}
+
+/// Asks Discord's REST, and nobody else: serenity's own client would follow a redirect anywhere.
+fn rest(token: &BotToken) -> Result<HttpBuilder, Failure> {
+    let client = goobster_network::discord().map_err(|error| Failure::Failed(error.to_string()))?;
+    Ok(HttpBuilder::new(token.expose()).client(client))
 }
 
 fn engines(config: &Config, common: &Common, terminal: Terminal) -> Result<BotEngines, Failure> {

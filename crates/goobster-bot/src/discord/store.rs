@@ -9,6 +9,7 @@ use goobster_store::{EmbeddedStore, RedisOptions, RedisStore, Resilient, WhenDow
 
 use crate::cli::exit::Failure;
 use crate::config::Store;
+use crate::custody;
 
 /// The store's file in the data folder.
 pub(crate) const FILE: &str = "goobster.redb";
@@ -69,6 +70,7 @@ impl Opened {
             return Ok(Self::Server(Resilient::new(store, limits, WhenDown::Refuse)));
         }
         let path = config.file.clone().unwrap_or_else(|| folder.join(FILE));
+        custody::file(&path)?;
         let shown = path.display().to_string();
         let store = EmbeddedStore::open(path, limits, config.commit_interval)
             .await

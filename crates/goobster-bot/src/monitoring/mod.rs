@@ -24,7 +24,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::task::JoinHandle;
 
-use self::server::{Answer, Listener, text};
+use self::server::{Answer, Bounds, Listener, text};
 use self::signs::Signs;
 use crate::cli::exit::Failure;
 use crate::config::Config;
@@ -63,7 +63,7 @@ pub(crate) async fn begin(config: &Config, late: &Late, signs: &Arc<Signs>) -> R
             tracing::warn!(%at, "metrics can be read by other machines, without a password");
         }
         let (late, signs, rendering) = (late.clone(), Arc::clone(signs), prometheus.clone());
-        tasks.push(tokio::spawn(listener.serve(move |request| {
+        tasks.push(tokio::spawn(listener.serve(Bounds::USUAL, move |request| {
             let (late, signs, prometheus) = (late.clone(), Arc::clone(&signs), rendering.clone());
             async move { health(&request, &late, &signs, &prometheus).await }
         })));
@@ -80,7 +80,7 @@ pub(crate) async fn begin(config: &Config, late: &Late, signs: &Arc<Signs>) -> R
         let listener = Listener::bind("status.listen", at).await?;
         tracing::info!(address = %listener.address(), "the status page is at http://{}/", listener.address());
         let page = Arc::new(page);
-        tasks.push(tokio::spawn(listener.serve(move |request| {
+        tasks.push(tokio::spawn(listener.serve(Bounds::USUAL, move |request| {
             let page = Arc::clone(&page);
             async move { page.answer(request).await }
         })));

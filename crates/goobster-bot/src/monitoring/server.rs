@@ -16,14 +16,28 @@ use tokio::sync::Semaphore;
 
 use crate::cli::exit::Failure;
 
-/// Connections at once.
-const CONNECTIONS: usize = 64;
+/// What clients may take.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// Connections at once; more wait to be taken.
+    connections: usize,
+    /// How long a client may take to say what it wants, from its first byte or its last answer on.
+    head: Duration,
+    /// Bytes of a request's head.
+    head_bytes: usize,
+    /// How long a connection may last, however it is used: whoever asks again connects again.
+    life: Duration,
+}
 
-/// How long a client may take to say what it wants.
-const HEADERS: Duration = Duration::from_secs(10);
-
-/// How long a connection may last: whoever asks again connects again.
-const LIFE: Duration = Duration::from_mins(5);
+impl Bounds {
+    /// What is enough for some browsers and a scraper, and little to lose to somebody hostile.
+    pub(super) const USUAL: Self = Self {
+        connections: 64,
+        head: Duration::from_secs(10),
+        head_bytes: 16 * 1024,
+        life: Duration::from_mins(1),
+    };
+}
 
 /// What is answered.
 pub(super) type Answer = Response<Full<Bytes>>;
@@ -62,12 +76,12 @@ impl Listener {
     }
 
     /// Answers until it is dropped.
-    pub(super) async fn serve<F, A>(self, answer: F)
+    pub(super) async fn serve<F, A>(self, bounds: Bounds, answer: F)
     where
         F: Fn(Request<hyper::body::Incoming>) -> A + Clone + Send + 'static,
         A: Future<Output = Answer> + Send + 'static,
     {
-        let places = Arc::new(Semaphore::new(CONNECTIONS));
+        let places = Arc::new(Semaphore::new(bounds.connections));
         let mut connections = tokio::task::JoinSet::new();
         loop {
             let Ok(place) = Arc::clone(&places).acquire_owned().await else {
@@ -92,10 +106,10 @@ impl Listener {
                 });
                 let connection = hyper::server::conn::http1::Builder::new()
                     .timer(TokioTimer::new())
-                    .header_read_timeout(HEADERS)
-                    .max_buf_size(64 * 1024)
+                    .header_read_timeout(bounds.head)
+                    .max_buf_size(bounds.head_bytes)
                     .serve_connection(TokioIo::new(stream), service);
-                let _ = tokio::time::timeout(LIFE, connection).await;
+                let _ = tokio::time::timeout(bounds.life, connection).await;
             });
         }
     }
@@ -108,8 +122,21 @@ fn guarded(mut answer: Answer) -> Answer {
         ("cache-control", "no-store"),
         ("referrer-policy", "no-referrer"),
         ("x-frame-options", "DENY"),
+        ("cross-origin-opener-policy", "same-origin"),
+        ("cross-origin-resource-policy", "same-origin"),
+        ("permissions-policy", "camera=(), geolocation=(), microphone=()"),
     ] {
         answer.headers_mut().insert(name, HeaderValue::from_static(value));
     }
+    // A page says itself what it may load; nothing else is a page.
+    answer
+        .headers_mut()
+        .entry(hyper::header::CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static(
+            "default-src 'none'; frame-ancestors 'none'",
+        ));
     answer
 }
+
+#[cfg(test)]
+mod tests;

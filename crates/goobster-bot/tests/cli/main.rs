@@ -8,6 +8,7 @@ mod converse;
 mod environment;
 mod machine;
 mod server;
+mod store;
 mod transcribe;
 mod usage;
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use goobster_core::ports::RespondError;
+use goobster_network::Network;
 use url::Url;
 
 /// What the model is told about its situation; `{name}` and `{language}` are filled in.
@@ -54,6 +55,8 @@ pub struct ChatConfig {
     pub url: String,
     /// The model's name as the server knows it.
     pub model: String,
+    /// Whom this program may contact.
+    pub network: Network,
     /// The key, when the server wants one.
     pub api_key: Option<ApiKey>,
     /// What the model is told; see [`SYSTEM_PROMPT`].
@@ -84,6 +87,7 @@ impl ChatConfig {
         Self {
             url: url.into(),
             model: model.into(),
+            network: Network::Open,
             api_key: None,
             system_prompt: SYSTEM_PROMPT.to_owned(),
             connect: Duration::from_secs(3),

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use goobster_core::ports::{AbortFlag, ReplyPiece, RespondError, RespondRequest};
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
-use reqwest::{Client, Response, StatusCode};
+use goobster_network::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use goobster_network::http::{Error, Response, StatusCode};
+use goobster_network::{Client, ClientOptions, Hosts};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 use url::Url;
@@ -13,6 +14,9 @@ use super::config::{ChatConfig, endpoint, public};
 use super::message::{Body, body, error_of, read};
 use super::think::ThinkFilter;
 use crate::sse::SseParser;
+
+/// Redirects that are followed, to the same host alone.
+const REDIRECTS: usize = 3;
 
 type Pieces = mpsc::Sender<Result<ReplyPiece, RespondError>>;
 
@@ -63,15 +67,18 @@ impl Server {
                 )
             })?;
             value.set_sensitive(true);
-            headers.insert(reqwest::header::AUTHORIZATION, value);
+            headers.insert(AUTHORIZATION, value);
         }
-        let client = Client::builder()
-            .connect_timeout(config.connect)
-            .default_headers(headers)
-            .redirect(reqwest::redirect::Policy::limited(3))
-            .user_agent(concat!("goobster/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| RespondError::Configuration(format!("no HTTP client: {error}")))?;
+        let hosts = Hosts::of(config.network, "brain.url", &url)
+            .map_err(|refused| RespondError::Configuration(refused.to_string()))?;
+        let options = ClientOptions {
+            connect: Some(config.connect),
+            redirects: REDIRECTS,
+            headers,
+            ..ClientOptions::default()
+        };
+        let client =
+            Client::new(hosts, options).map_err(|error| RespondError::Configuration(error.to_string()))?;
         let shown = public(&url);
         Ok(Self {
             config,
@@ -129,7 +136,10 @@ impl Server {
             url: self.shown.clone(),
             waited: self.config.first_token,
         };
-        let sending = self.client.post(self.url.clone()).json(body).send();
+        let post = self.client.post(&self.url);
+        let post =
+            post.map_err(|refused| Failed::final_(RespondError::Configuration(refused.to_string())))?;
+        let sending = post.json(body).send();
         let response = match timeout(self.config.first_token, sending).await {
             Err(_) => return Err(Failed::final_(late())),
             Ok(Err(error)) => return Err(self.unreachable(error)),
@@ -300,7 +310,7 @@ impl Server {
         }
     }
 
-    fn unreachable(&self, error: reqwest::Error) -> Failed {
+    fn unreachable(&self, error: Error) -> Failed {
         let error = error.without_url();
         let what = if error.is_timeout() {
             "no connection in time"

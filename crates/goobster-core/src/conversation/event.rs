@@ -169,6 +169,11 @@ pub enum Event {
     Mute(bool),
     /// A command: stop talking now.
     Hush,
+    /// A command: forget what this speaker said, and what was answered.
+    Forget {
+        /// The name they are shown by.
+        name: String,
+    },
     /// Time has passed.
     Tick,
 }

@@ -60,6 +60,13 @@ impl History {
         }
     }
 
+    /// Takes out everything that a speaker said, with its answers.
+    pub(super) fn forget_speaker(&mut self, speaker: &str) {
+        self.entries
+            .retain(|(_, exchange)| exchange.said.speaker != speaker);
+        self.bytes = self.entries.iter().map(|(_, exchange)| size(exchange)).sum();
+    }
+
     /// Everything but this turn.
     pub(super) fn without(&self, turn: Entry) -> Vec<Exchange> {
         self.entries
@@ -85,4 +92,30 @@ impl History {
 
 fn size(exchange: &Exchange) -> usize {
     exchange.said.text.len() + exchange.said.speaker.len() + exchange.reply.as_ref().map_or(0, String::len)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::UtcMillis;
+
+    #[test]
+    fn what_a_speaker_said_is_forgotten_and_nothing_else() {
+        let mut history = History::new(10, 1000);
+        let said = |speaker: &str| Utterance {
+            speaker: speaker.to_owned(),
+            text: "hello".to_owned(),
+            at: UtcMillis::new(0),
+        };
+        let first = history.say(said("Ann"));
+        history.say(said("Ben"));
+        history.answer(first, "Hello, Ann.");
+        history.forget_speaker("Ann");
+        let left: Vec<&str> = history.all().map(|it| it.said.speaker.as_str()).collect();
+        assert_eq!(left, ["Ben"]);
+        assert_eq!(history.bytes, "hello".len() + "Ben".len());
+        // What is still being answered finds nothing to add to.
+        history.answer(first, "more");
+        assert_eq!(history.all().count(), 1);
+    }
 }

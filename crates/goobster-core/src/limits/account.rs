@@ -26,6 +26,9 @@ pub struct Account {
     pub last: UtcMillis,
     /// Every millisecond ever charged while the member was remembered.
     pub total: Millis,
+    /// Whether the member asked to be forgotten: as soon as nothing is counted any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub forget: bool,
     /// Set aside for running sessions.
     #[serde(skip)]
     pub holds: Vec<Hold>,
@@ -128,13 +131,15 @@ impl Rules {
         Ok(())
     }
 
-    /// Whether the member may be forgotten: not charged for the configured time, nothing counted, nothing set aside.
+    /// Whether the member may be forgotten: not charged for the configured time, or having asked for it; and nothing counted,
+    /// nothing set aside.
     pub fn is_stale(&self, account: &mut Account, now: UtcMillis) -> bool {
         self.policy.settle(&mut account.window, now);
         if account.last.get().saturating_sub(now.get()) > self.forget_after.get_i64() {
             account.last = now;
         }
-        now.get().saturating_sub(account.last.get()) >= self.forget_after.get_i64()
+        let long_ago = now.get().saturating_sub(account.last.get()) >= self.forget_after.get_i64();
+        (long_ago || account.forget)
             && self.policy.used(&account.window, now).is_zero()
             && Self::held(account, now).is_zero()
     }

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::account::{Account, Rules};
 use super::sharded::Sharded;
 use super::{
-    Charge, Charged, CloseRecord, Closed, Closing, LimitsConfig, LimitsError, Millis, Opening, Quotas,
-    Recovery, SlotClaim, Usage,
+    Charge, Charged, CloseRecord, Closed, Closing, Forget, Forgotten, LimitsConfig, LimitsError, Millis,
+    Opening, Quotas, Recovery, SlotClaim, Usage,
 };
 use crate::ids::UserId;
 use crate::session::{ChargeSeq, CloseReason, Epoch, SessionId};
@@ -287,6 +287,27 @@ impl Books {
             keep
         });
         (self.quotas.forget_stale(now), records)
+    }
+
+    /// Forgets a member: the close records at once (which ones), the usage as `when` says. An open session keeps its usage.
+    pub fn forget(&self, user: UserId, when: Forget, now: UtcMillis) -> (Forgotten, Vec<SessionId>) {
+        let mut records = Vec::new();
+        self.closed.retain(|session, record| {
+            let keep = record.claim.user != user;
+            if !keep {
+                records.push(*session);
+            }
+            keep
+        });
+        let open = self.open_sessions();
+        let open = open.iter().filter(|row| row.claim.user == user).count();
+        let when = if open == 0 { when } else { Forget::WhenWindowEnds };
+        let forgotten = Forgotten {
+            records: records.len(),
+            open,
+            usage_kept: self.quotas.forget(user, when, now),
+        };
+        (forgotten, records)
     }
 
     /// Every open session, in no order.

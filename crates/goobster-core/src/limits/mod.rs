@@ -39,8 +39,8 @@ pub use policy::{Policy, Window};
 pub use ports::{Ledger, Slots};
 pub use quota::Quotas;
 pub use record::{
-    Charge, Charged, CloseRecord, Closed, Closing, Opening, Recovery, SlotClaim, SlotLease, SlotsHeld, Swept,
-    Usage,
+    Charge, Charged, CloseRecord, Closed, Closing, Forget, Forgotten, Opening, Recovery, SlotClaim,
+    SlotLease, SlotsHeld, Swept, Usage,
 };
 pub use sliding::{Bucket, SlidingState, SlidingWindow};
 pub use window::{FixedState, FixedWindow, WindowPolicy};

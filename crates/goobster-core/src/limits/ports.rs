@@ -13,8 +13,8 @@
 use std::time::Duration;
 
 use super::{
-    Charge, Charged, CloseRecord, Closed, Closing, LimitsError, Opening, Recovery, SlotClaim, SlotLease,
-    SlotsHeld, Swept, Usage,
+    Charge, Charged, CloseRecord, Closed, Closing, Forget, Forgotten, LimitsError, Opening, Recovery,
+    SlotClaim, SlotLease, SlotsHeld, Swept, Usage,
 };
 use crate::ids::UserId;
 use crate::ports::PortFuture;
@@ -111,4 +111,16 @@ pub trait Ledger: Send + Sync {
     /// # Errors
     /// [`LimitsError::Unavailable`].
     fn sweep(&self, now: UtcMillis) -> PortFuture<'_, Result<Swept, LimitsError>>;
+
+    /// Forgets a member, who asked for it: the close records at once, the usage as `when` says. A session that is open goes on
+    /// being charged; nothing of it is forgotten before it is closed. Idempotent.
+    ///
+    /// # Errors
+    /// [`LimitsError::Unavailable`].
+    fn forget(
+        &self,
+        user: UserId,
+        when: Forget,
+        now: UtcMillis,
+    ) -> PortFuture<'_, Result<Forgotten, LimitsError>>;
 }

@@ -2,7 +2,7 @@
 
 use super::account::{Account, Rules};
 use super::sharded::Sharded;
-use super::{LimitsConfig, Millis, Usage};
+use super::{Forget, LimitsConfig, Millis, Usage};
 use crate::ids::UserId;
 use crate::session::SessionId;
 use crate::time::UtcMillis;
@@ -87,6 +87,20 @@ impl Quotas {
             !stale
         });
         gone
+    }
+
+    /// Forgets a member's usage as soon as that is possible; whether it is still kept.
+    pub fn forget(&self, user: UserId, when: Forget, now: UtcMillis) -> bool {
+        let mut part = self.accounts.lock(user);
+        let Some(account) = part.get_mut(&user) else {
+            return false;
+        };
+        account.forget = true;
+        let kept = when == Forget::WhenWindowEnds && !self.rules.is_stale(account, now);
+        if !kept {
+            part.remove(&user);
+        }
+        kept
     }
 
     /// A member's account, for a store to write; `None` for a member who was never charged.

@@ -163,6 +163,27 @@ pub struct Recovery {
     pub alive: usize,
 }
 
+/// When a member's usage is forgotten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forget {
+    /// When the running window ends, or at once where nothing is counted: what a member may ask for. Forgetting at once would
+    /// hand out the voice time anew.
+    WhenWindowEnds,
+    /// At once: what an operator may ask for.
+    Now,
+}
+
+/// What became of a request to forget a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Forgotten {
+    /// Close records that were removed.
+    pub records: usize,
+    /// Sessions of the member that are open: they, and the usage, stay until they are closed.
+    pub open: usize,
+    /// Whether usage is still kept.
+    pub usage_kept: bool,
+}
+
 /// What a sweep removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Swept {

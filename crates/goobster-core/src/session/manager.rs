@@ -25,7 +25,8 @@ use super::{CloseReason, SessionId, SessionIds, supervisor};
 use crate::ids::{ChannelId, GuildId, UserId};
 use crate::invariant::{Leftovers, nothing_left};
 use crate::limits::{
-    Ledger, LimitsConfig, LimitsError, Millis, Recovery, Slots, Usage, announce_never_binding,
+    Forget, Forgotten, Ledger, LimitsConfig, LimitsError, Millis, Recovery, Slots, Usage,
+    announce_never_binding,
 };
 use crate::time::{Moment, UtcMillis};
 
@@ -310,6 +311,18 @@ impl SessionManager {
         let now = self.core.wall.utc();
         self.core
             .store_retrying("asking for usage", || self.core.ledger.usage(user, now))
+            .await
+    }
+
+    /// Forgets what the store and this process keep of a user, as soon as that is possible.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn forget(&self, user: UserId, when: Forget) -> Result<Forgotten, LimitsError> {
+        self.core.registry.forget_user(user);
+        let now = self.core.wall.utc();
+        self.core
+            .store_retrying("forgetting a user", || self.core.ledger.forget(user, when, now))
             .await
     }
 

@@ -167,6 +167,11 @@ impl Registry {
         true
     }
 
+    /// Forgets the closed sessions of a user; open ones stay.
+    pub(super) fn forget_user(&self, user: UserId) {
+        lock(&self.state).recent.retain(|closed| closed.owner != user);
+    }
+
     pub(super) fn recent(&self) -> Vec<ClosedSession> {
         lock(&self.state).recent.iter().cloned().collect()
     }

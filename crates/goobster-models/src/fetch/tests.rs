@@ -110,7 +110,7 @@ struct Fake {
 }
 
 impl Registry for Fake {
-    fn address(&self, _: &ureq::Agent, _: &Package, _: &Path) -> Result<String, String> {
+    fn address(&self, _: &Agent, _: &Package, _: &Path) -> Result<String, String> {
         self.url.clone()
     }
     fn client_download(&self, package: &Package, folder: &Path) -> Result<(), String> {
@@ -368,6 +368,33 @@ fn a_folder_of_packages_needs_no_network_and_offline_says_so() {
         .get(&package_of(&content), &mut Recorded::default())
         .unwrap();
     assert_eq!(path, from.path().join("p-1.tgz"));
+}
+
+#[test]
+fn nobody_is_asked_when_discord_alone_may_be_contacted() {
+    let content = content();
+    let dir = tempfile::tempdir().unwrap();
+    let server = serve(content.clone(), vec![Answer::Well]);
+    let options = FetchOptions {
+        network: Network::DiscordOnly,
+        ..quick()
+    };
+    let registry = Fake {
+        url: Ok(server.url.clone()),
+        client: Ok(content.clone()),
+    };
+    let mut fetcher = Fetcher::new(&options, dir.path().to_owned(), &registry);
+    let error = fetcher
+        .get(&package_of(&content), &mut Recorded::default())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("PyPI is not contacted") || error.contains("npm is not contacted"),
+        "{error}"
+    );
+    assert!(error.contains("network = \"discord-only\""), "{error}");
+    assert!(server.ranges.lock().unwrap().is_empty());
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
 }
 
 #[test]

@@ -8,7 +8,12 @@ use crate::verify;
 struct Nothing;
 
 impl Registry for Nothing {
-    fn address(&self, _: &ureq::Agent, _: &Package, _: &Path) -> Result<String, String> {
+    fn address(
+        &self,
+        _: &goobster_network::blocking::Agent,
+        _: &Package,
+        _: &Path,
+    ) -> Result<String, String> {
         Err("no network in this test".to_owned())
     }
     fn client_download(&self, _: &Package, _: &Path) -> Result<(), String> {

@@ -6,12 +6,14 @@
 
 mod runtime;
 mod speech;
+mod tools;
 mod whisper;
 
 pub use runtime::{ESPEAK, ONNX_RUNTIME, PIPER_JOE, PIPER_JOE_CONFIG};
 pub use speech::{
     SPEECH_CARDS, SPEECH_COMMANDS, SPEECH_JFK, SPEECH_LIBRIVOX, SPEECH_QUESTIONS, SPEECH_TABLE,
 };
+pub use tools::AXE;
 pub use whisper::{SILERO, WHISPER_BASE, WHISPER_TINY_EN};
 
 use crate::error::ModelError;
@@ -59,6 +61,8 @@ pub enum Kind {
     Runtime,
     /// Recordings of people.
     Speech,
+    /// What tests need.
+    Tool,
 }
 
 /// Where a package comes from.
@@ -75,16 +79,28 @@ pub enum Origin {
     Upstream(&'static str),
 }
 
+impl Origin {
+    /// Who is asked: a registry's name, or the address's host.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Pypi => "PyPI",
+            Self::Npm => "npm",
+            Self::Debian => "Debian",
+            Self::Upstream(address) => {
+                let rest = address.split_once("://").map_or(*address, |(_, rest)| rest);
+                rest.split('/').next().unwrap_or(rest)
+            }
+        }
+    }
+}
+
 impl Package {
     /// Where it comes from, for people: `PyPI silero-vad 6.2.3`, or the address.
     pub fn source(&self) -> String {
-        let registry = match self.origin {
-            Origin::Pypi => "PyPI",
-            Origin::Npm => "npm",
-            Origin::Debian => "Debian",
-            Origin::Upstream(address) => return address.to_owned(),
-        };
-        format!("{registry} {} {}", self.name, self.version)
+        match self.origin {
+            Origin::Upstream(address) => address.to_owned(),
+            registry => format!("{} {} {}", registry.name(), self.name, self.version),
+        }
     }
 }
 

@@ -338,6 +338,7 @@ mod tests {
                 found: EVIL.into(),
             }],
             said: vec![EVIL.into()],
+            contacts: None,
             panics: 0,
             files: Vec::new(),
             wall: Duration::from_secs(1),

@@ -91,6 +91,11 @@ impl Scripted {
         kept.iter().cloned().collect()
     }
 
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// The address to put before `/audio/…`.
     pub fn url(&self) -> String {
         format!("http://{}/v1", self.address)

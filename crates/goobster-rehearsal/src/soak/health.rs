@@ -205,6 +205,7 @@ mod tests {
             timeline,
             verdicts: Vec::new(),
             said: Vec::new(),
+            contacts: None,
             panics: 0,
             files: Vec::new(),
             wall: Duration::ZERO,

@@ -12,6 +12,7 @@ mod playing;
 mod steps;
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -80,6 +81,8 @@ pub struct Played {
     pub zero: Duration,
     /// What the bot wrote to its standard error and output.
     pub said: Said,
+    /// Where the loopback Discord listened.
+    pub discord: Vec<SocketAddr>,
 }
 
 /// Plays a scenario: `lines` holds what is said in each step by its label, `folder` is for the bot's data, `config` its
@@ -138,12 +141,14 @@ pub async fn play(
     stage.curtain(watcher).await;
     let frames = stage.loopback.bot_frames(stage.cast.guild);
     let said = stage.bot.said.clone();
+    let discord = stage.loopback.addresses();
     stage.loopback.shutdown().await;
     Ok(Played {
         timeline: stage.timeline,
         frames,
         zero,
         said,
+        discord,
     })
 }
 

@@ -17,7 +17,9 @@ use goobster_core::ports::{
     AbortFlag, DecodeClass, LanguageChoice, PortFuture, RecogniseError, RecogniseRequest, Recognition,
     SPEECH_RATE, SpeechToText,
 };
-use reqwest::multipart::{Form, Part};
+use goobster_network::http::Response;
+use goobster_network::http::multipart::{Form, Part};
+use goobster_network::{Client, ClientError, ClientOptions, Hosts, Network};
 use tokio::sync::Semaphore;
 use url::Url;
 
@@ -43,6 +45,8 @@ pub struct OpenAiTranscriptionOptions {
     pub concurrency: usize,
     /// The language reported when the server names none.
     pub first_language: Language,
+    /// Whom this program may contact.
+    pub network: Network,
 }
 
 impl Default for OpenAiTranscriptionOptions {
@@ -55,6 +59,7 @@ impl Default for OpenAiTranscriptionOptions {
             attempts: 3,
             concurrency: 8,
             first_language: Language::ENGLISH,
+            network: Network::Open,
         }
     }
 }
@@ -72,7 +77,7 @@ impl fmt::Debug for OpenAiTranscriptionOptions {
 /// Speech-to-text by a server.
 #[derive(Debug)]
 pub struct OpenAiRecogniser {
-    client: reqwest::Client,
+    client: Client,
     endpoint: Url,
     options: OpenAiTranscriptionOptions,
     backoff: Backoff,
@@ -86,16 +91,20 @@ impl OpenAiRecogniser {
     /// [`RecogniseError::Model`] when the address is not `http(s)`, or carries a password.
     pub fn new(options: OpenAiTranscriptionOptions) -> Result<Self, RecogniseError> {
         let endpoint = endpoint(&options.url)?;
-        let client = reqwest::Client::builder()
-            .connect_timeout(options.timeout.min(Duration::from_secs(5)))
-            .timeout(options.timeout)
+        let engine = |error: ClientError| RecogniseError::Engine {
+            what: "making the HTTP client".into(),
+            cause: Some(error.into()),
+        };
+        let hosts = Hosts::of(options.network, "recogniser.url", &endpoint)
+            .map_err(|refused| engine(refused.into()))?;
+        let waits = ClientOptions {
+            connect: Some(options.timeout.min(Duration::from_secs(5))),
+            whole: Some(options.timeout),
             // A redirect would carry the key and the voice elsewhere.
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .map_err(|error| RecogniseError::Engine {
-                what: "making the HTTP client".into(),
-                cause: Some(error.into()),
-            })?;
+            redirects: 0,
+            ..ClientOptions::default()
+        };
+        let client = Client::new(hosts, waits).map_err(engine)?;
         let permits = Arc::new(Semaphore::new(options.concurrency.max(1)));
         Ok(Self {
             client,
@@ -164,7 +173,10 @@ impl OpenAiRecogniser {
         if let Some(prompt) = &request.prompt {
             form = form.text("prompt", prompt.clone());
         }
-        let mut post = self.client.post(self.endpoint.clone()).multipart(form);
+        let post = self.client.post(&self.endpoint);
+        let mut post = post
+            .map_err(|refused| Attempt::Refused(refused.to_string()))?
+            .multipart(form);
         if let Some(key) = &self.options.api_key {
             post = post.bearer_auth(key);
         }
@@ -202,7 +214,7 @@ impl OpenAiRecogniser {
     }
 }
 
-async fn read_bounded(mut response: reqwest::Response, timeout: Duration) -> Result<Vec<u8>, Attempt> {
+async fn read_bounded(mut response: Response, timeout: Duration) -> Result<Vec<u8>, Attempt> {
     let mut body = Vec::new();
     while let Some(chunk) = response
         .chunk()

@@ -8,7 +8,8 @@ use goobster_core::ports::{
     AbortFlag, PcmChunk, PortFuture, SpeakRequest, SpeechStream, SynthesiseError, TextToSpeech, Voice,
     VoiceQuality,
 };
-use reqwest::{Response, StatusCode};
+use goobster_network::http::{self, Response, StatusCode};
+use goobster_network::{Client, ClientOptions, Hosts, Network};
 use tokio::sync::mpsc;
 use url::Url;
 
@@ -25,6 +26,8 @@ const MAX_BYTES: usize = 600 * 2 * 48_000;
 const CHUNKS_AHEAD: usize = 4;
 /// Waits before the second and the third try.
 const BACK_OFF: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(1)];
+/// Redirects that are followed, to the same host alone.
+const REDIRECTS: usize = 3;
 /// The part of an error's body that is shown.
 const SHOWN: usize = 200;
 /// Languages that OpenAI's voices speak well enough to be chosen for them.
@@ -46,6 +49,8 @@ pub struct SpeechServer {
     pub api_key: Option<String>,
     /// How long to wait for the first bytes, and between two.
     pub patience: Duration,
+    /// Whom this program may contact.
+    pub network: Network,
 }
 
 impl fmt::Debug for SpeechServer {
@@ -68,6 +73,7 @@ impl SpeechServer {
             voice: voice.into(),
             api_key: None,
             patience: Duration::from_secs(15),
+            network: Network::Open,
         }
     }
 }
@@ -77,7 +83,7 @@ impl SpeechServer {
 pub struct OpenAiVoice {
     server: SpeechServer,
     endpoint: Url,
-    client: reqwest::Client,
+    client: Client,
 }
 
 impl OpenAiVoice {
@@ -100,14 +106,18 @@ impl OpenAiVoice {
             .map_err(|()| voice_error("the speech server's address has no path".to_owned()))?
             .pop_if_empty()
             .extend(["audio", "speech"]);
-        let client = reqwest::Client::builder()
-            .connect_timeout(Duration::from_secs(5))
-            .read_timeout(server.patience)
-            .build()
-            .map_err(|e| SynthesiseError::Engine {
-                what: "no HTTP client".to_owned(),
-                cause: Some(Box::new(e)),
-            })?;
+        let hosts = Hosts::of(server.network, "synthesiser.url", &endpoint)
+            .map_err(|refused| voice_error(refused.to_string()))?;
+        let options = ClientOptions {
+            connect: Some(Duration::from_secs(5)),
+            read: Some(server.patience),
+            redirects: REDIRECTS,
+            ..ClientOptions::default()
+        };
+        let client = Client::new(hosts, options).map_err(|e| SynthesiseError::Engine {
+            what: "no HTTP client".to_owned(),
+            cause: Some(Box::new(e)),
+        })?;
         Ok(Self {
             server,
             endpoint,
@@ -174,7 +184,10 @@ impl OpenAiVoice {
 
     /// One try; the flag says whether another may help.
     async fn ask_once(&self, body: &serde_json::Value) -> Result<Response, (bool, SynthesiseError)> {
-        let mut ask = self.client.post(self.endpoint.clone()).json(body);
+        let ask = self.client.post(&self.endpoint);
+        let mut ask = ask
+            .map_err(|refused| (false, voice_error(refused.to_string())))?
+            .json(body);
         if let Some(key) = &self.server.api_key {
             ask = ask.bearer_auth(key);
         }
@@ -326,7 +339,7 @@ async fn pass_on(
     }
 }
 
-fn cut_off(url: &str, e: reqwest::Error) -> SynthesiseError {
+fn cut_off(url: &str, e: http::Error) -> SynthesiseError {
     SynthesiseError::Engine {
         what: format!("the speech server at {url} broke off"),
         cause: Some(Box::new(e.without_url())),

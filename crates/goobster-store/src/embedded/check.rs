@@ -158,8 +158,9 @@ fn back_up(path: &Path) -> io::Result<PathBuf> {
         let mut name = path.as_os_str().to_os_string();
         name.push(format!(".damaged-{n}"));
         let backup = PathBuf::from(name);
-        match fs::File::create_new(&backup) {
-            Ok(mut copy) => {
+        match file::private(&backup) {
+            Ok(()) => {
+                let mut copy = fs::OpenOptions::new().write(true).open(&backup)?;
                 io::copy(&mut fs::File::open(path)?, &mut copy)?;
                 copy.sync_all()?;
                 return Ok(backup);

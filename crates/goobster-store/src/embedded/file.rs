@@ -1,6 +1,6 @@
 //! The embedded store's file: created whole or not at all, opened with every checksum verified.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -241,7 +241,7 @@ pub(super) fn create(path: &Path, contents: &Contents, existing: Existing) -> io
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
+    private_folder(folder)?;
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(format!(".new-{}", std::process::id()));
     let draft = folder.join(name);
@@ -266,10 +266,30 @@ pub(super) fn create(path: &Path, contents: &Contents, existing: Existing) -> io
 
 fn fill(draft: &Path, contents: &Contents) -> io::Result<()> {
     let _ = fs::remove_file(draft);
+    // For this user alone from its first byte on: it says who talked when.
+    private(draft)?;
     let db = builder().create(draft).map_err(to_io)?;
     tables::initialise(&db, contents).map_err(to_io)?;
     db.close().map_err(to_io)?;
     File::open(draft)?.sync_all()
+}
+
+/// Makes an empty file that its owner alone may touch.
+pub(super) fn private(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
+}
+
+/// Makes a folder that its owner alone may enter, where there is none.
+fn private_folder(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
 }
 
 fn to_io(error: impl Into<redb::Error>) -> io::Error {
@@ -282,6 +302,17 @@ fn to_io(error: impl Into<redb::Error>) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_new_store_is_its_owners_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data/store.redb");
+        drop(Place::File(path.clone()).open().unwrap());
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
+    }
 
     #[test]
     fn a_file_that_vanished_is_not_created_again() {

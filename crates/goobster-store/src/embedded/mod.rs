@@ -16,8 +16,8 @@ use std::time::Duration;
 pub use check::{CheckReport, RepairMode, RepairReport, check, repair};
 use goobster_core::ids::UserId;
 use goobster_core::limits::{
-    Charge, Charged, CloseRecord, Closed, Closing, Ledger, LimitsConfig, LimitsError, NodeId, Opening,
-    Recovery, SlotBook, SlotClaim, SlotLease, Slots, SlotsHeld, Swept, Usage,
+    Charge, Charged, CloseRecord, Closed, Closing, Forget, Forgotten, Ledger, LimitsConfig, LimitsError,
+    NodeId, Opening, Recovery, SlotBook, SlotClaim, SlotLease, Slots, SlotsHeld, Swept, Usage,
 };
 use goobster_core::ports::PortFuture;
 use goobster_core::session::Epoch;
@@ -253,5 +253,14 @@ impl Ledger for EmbeddedStore {
 
     fn sweep(&self, now: UtcMillis) -> PortFuture<'_, Result<Swept, LimitsError>> {
         Box::pin(self.ask(move |reply| Job::Sweep(now, reply)))
+    }
+
+    fn forget(
+        &self,
+        user: UserId,
+        when: Forget,
+        now: UtcMillis,
+    ) -> PortFuture<'_, Result<Forgotten, LimitsError>> {
+        Box::pin(self.ask(move |reply| Job::Forget(user, when, now, reply)))
     }
 }

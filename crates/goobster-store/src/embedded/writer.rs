@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use goobster_core::ids::UserId;
 use goobster_core::limits::{
-    Books, Charge, Charged, CloseRecord, Closed, Closing, LimitsConfig, LimitsError, Opening, Recovery,
-    SlotBook, SlotClaim, Swept,
+    Books, Charge, Charged, CloseRecord, Closed, Closing, Forget, Forgotten, LimitsConfig, LimitsError,
+    Opening, Recovery, SlotBook, SlotClaim, Swept,
 };
 use goobster_core::session::{Epoch, SessionId};
 use goobster_core::time::{Moment, UtcMillis};
@@ -34,6 +34,7 @@ pub(super) enum Job {
     Record(SlotClaim, Reply<Option<CloseRecord>>),
     Recover(Reply<Recovery>),
     Sweep(UtcMillis, Reply<Swept>),
+    Forget(UserId, Forget, UtcMillis, Reply<Forgotten>),
     /// Commit what waits, close the file, and end.
     Stop(oneshot::Sender<()>),
 }
@@ -189,6 +190,7 @@ fn refuse(job: Job, error: &LimitsError) {
         Job::Record(_, reply) => drop(reply.send(Err(error()))),
         Job::Recover(reply) => drop(reply.send(Err(error()))),
         Job::Sweep(_, reply) => drop(reply.send(Err(error()))),
+        Job::Forget(_, _, _, reply) => drop(reply.send(Err(error()))),
         Job::Stop(_) => {}
     }
 }
@@ -230,6 +232,12 @@ fn apply(shared: &Shared, books: &Books, job: Job, touched: &mut Touched) -> Pen
             touched.users.extend(users);
             touched.sessions.extend(records);
             later(Ok(swept), reply)
+        }
+        Job::Forget(user, when, now, reply) => {
+            let (forgotten, records) = books.forget(user, when, now);
+            touched.users.insert(user);
+            touched.sessions.extend(records);
+            later(Ok(forgotten), reply)
         }
         Job::Stop(_) => Box::new(|_| {}),
     }

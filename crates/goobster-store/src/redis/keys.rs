@@ -60,6 +60,22 @@ impl Keys {
         self.user(claim.user, &format!("mark:{}", hex(claim.session)))
     }
 
+    /// Matches the rows of every session.
+    pub(super) fn any_row(&self) -> String {
+        format!("{}:{{g*}}:row:*", escaped(&self.prefix))
+    }
+
+    /// Matches every mark of a member.
+    pub(super) fn any_mark(&self, user: UserId) -> String {
+        format!("{}:{{u{user}}}:mark:*", escaped(&self.prefix))
+    }
+
+    /// The session of a mark's key.
+    pub(super) fn marked(key: &str) -> Option<SessionId> {
+        let (_, session) = key.rsplit_once(":mark:")?;
+        u64::from_str_radix(session, 16).ok().map(SessionId::new)
+    }
+
     /// All places: a sorted set of sessions by expiry.
     pub(super) fn all_slots(&self) -> String {
         format!("{}:{{all}}:slots", self.prefix)
@@ -74,6 +90,19 @@ impl Keys {
     pub(super) fn open_sessions(&self) -> String {
         format!("{}:{{all}}:open", self.prefix)
     }
+}
+
+/// A prefix as a pattern that matches it alone.
+fn escaped(prefix: &str) -> String {
+    let special = |c: char| matches!(c, '*' | '?' | '[' | ']' | '\\' | '^' | '-');
+    let mut pattern = String::new();
+    for c in prefix.chars() {
+        if special(c) {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern
 }
 
 /// A session's id as text: Lua's numbers cannot hold it.

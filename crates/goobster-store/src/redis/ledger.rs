@@ -2,8 +2,8 @@
 
 use goobster_core::ids::UserId;
 use goobster_core::limits::{
-    Charge, Charged, CloseRecord, Closed, Closing, Ledger, LimitsError, Millis, Opening, PolicyKind,
-    RECORD_RETENTION, Recovery, Refusal, SlidingWindow, SlotClaim, Swept, Usage,
+    Charge, Charged, CloseRecord, Closed, Closing, Forget, Forgotten, Ledger, LimitsError, Millis, Opening,
+    PolicyKind, RECORD_RETENTION, Recovery, Refusal, SlidingWindow, SlotClaim, Swept, Usage,
 };
 use goobster_core::ports::PortFuture;
 use goobster_core::session::{ChargeSeq, CloseReason, Epoch};
@@ -430,5 +430,14 @@ impl Ledger for RedisStore {
     /// Nothing to do: the server's expiry forgets members and records by itself.
     fn sweep(&self, _now: UtcMillis) -> PortFuture<'_, Result<Swept, LimitsError>> {
         Box::pin(std::future::ready(Ok(Swept::default())))
+    }
+
+    fn forget(
+        &self,
+        user: UserId,
+        when: Forget,
+        now: UtcMillis,
+    ) -> PortFuture<'_, Result<Forgotten, LimitsError>> {
+        Box::pin(self.forget_member(user, when, now))
     }
 }

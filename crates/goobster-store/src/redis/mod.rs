@@ -11,6 +11,7 @@
 //! The server must not evict keys (`maxmemory-policy noeviction`), and how much a crash of the *server* loses is its own
 //! persistence's business (`appendfsync everysec`: one second).
 
+mod forget;
 mod keys;
 mod ledger;
 mod link;

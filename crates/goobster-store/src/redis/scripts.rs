@@ -18,6 +18,8 @@ pub(super) struct Scripts {
     pub(super) close_row: Script,
     pub(super) recover_row: Script,
     pub(super) quota: Script,
+    pub(super) forget: Script,
+    pub(super) forget_row: Script,
 }
 
 const PRELUDE: &str = include_str!("lua/prelude.lua");
@@ -40,5 +42,7 @@ pub(super) static SCRIPTS: LazyLock<Scripts> = LazyLock::new(|| {
         close_row: row(include_str!("lua/close_row.lua")),
         recover_row: row(include_str!("lua/recover_row.lua")),
         quota: plain(include_str!("lua/quota.lua")),
+        forget: plain(include_str!("lua/forget.lua")),
+        forget_row: plain(include_str!("lua/forget_row.lua")),
     }
 });

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use goobster_core::ids::UserId;
 use goobster_core::limits::{
-    Account, Charge, Charged, CloseRecord, Closed, Closing, FixedState, LimitsConfig, Millis, OpenSession,
-    Opening, PolicyKind, Quotas, SlotClaim, Usage, Window,
+    Account, Charge, Charged, CloseRecord, Closed, Closing, FixedState, Forget, LimitsConfig, Millis,
+    OpenSession, Opening, PolicyKind, Quotas, SlotClaim, Usage, Window,
 };
 use goobster_core::session::{Epoch, SessionId};
 use goobster_core::time::UtcMillis;
@@ -71,6 +71,18 @@ pub(super) struct Backlog {
 }
 
 impl Backlog {
+    /// Forgets what is known of a member of whom nothing runs here.
+    pub(super) fn forget_user(&mut self, user: UserId) {
+        if self
+            .running
+            .values()
+            .all(|running| running.row.claim.user != user)
+        {
+            self.known.remove(&user);
+            self.local.forget(user, Forget::Now, UtcMillis::new(0));
+        }
+    }
+
     pub(super) fn new(config: &LimitsConfig) -> Self {
         Self {
             running: HashMap::new(),

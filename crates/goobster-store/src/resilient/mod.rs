@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use goobster_core::ids::UserId;
 use goobster_core::limits::{
-    Charge, Charged, CloseRecord, Closed, Closing, Ledger, LimitsConfig, LimitsError, Opening, Recovery,
-    SlotBook, SlotClaim, SlotLease, Slots, SlotsHeld, Swept, Usage,
+    Charge, Charged, CloseRecord, Closed, Closing, Forget, Forgotten, Ledger, LimitsConfig, LimitsError,
+    Opening, Recovery, SlotBook, SlotClaim, SlotLease, Slots, SlotsHeld, Swept, Usage,
 };
 use goobster_core::ports::PortFuture;
 use goobster_core::session::{Epoch, SessionId};
@@ -250,5 +250,15 @@ impl<S: Slots + Ledger> Ledger for Resilient<S> {
     fn sweep(&self, now: UtcMillis) -> PortFuture<'_, Result<Swept, LimitsError>> {
         self.inner.state().backlog.sweep(now);
         self.inner.store.sweep(now)
+    }
+
+    fn forget(
+        &self,
+        user: UserId,
+        when: Forget,
+        now: UtcMillis,
+    ) -> PortFuture<'_, Result<Forgotten, LimitsError>> {
+        self.inner.state().backlog.forget_user(user);
+        self.inner.store.forget(user, when, now)
     }
 }

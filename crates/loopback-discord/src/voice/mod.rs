@@ -11,6 +11,7 @@ mod speech;
 mod udp;
 
 use std::collections::{HashMap, HashSet};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -147,6 +148,15 @@ impl Voice {
 
     fn servers(&self) -> MutexGuard<'_, Vec<Server>> {
         self.servers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where voice servers listen, for connections and for packets.
+    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
+        let of = |server: &Server| {
+            let gateway = SocketAddr::from(([127, 0, 0, 1], server.port));
+            std::iter::once(gateway).chain(server.udp.local_addr().ok())
+        };
+        self.servers().iter().flat_map(of).collect()
     }
 
     fn endpoint(&self, server: usize) -> String {

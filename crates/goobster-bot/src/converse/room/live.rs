@@ -44,6 +44,11 @@ pub enum Order {
     },
     /// Stop talking.
     Hush,
+    /// Forget what somebody said.
+    Forget {
+        /// The name they are shown by.
+        name: String,
+    },
 }
 
 /// Holds a conversation until the orders end.
@@ -129,6 +134,7 @@ impl Room<'_> {
                 Ok(())
             }
             Order::Hush => self.converse(Event::Hush),
+            Order::Forget { name } => self.converse(Event::Forget { name }),
         }
     }
 

@@ -117,6 +117,11 @@ pub(crate) enum CallEvent {
         /// Whether they may be heard.
         heard: bool,
     },
+    /// Somebody wants to be forgotten.
+    Forget {
+        /// The name they are shown by.
+        name: String,
+    },
     /// Words of somebody were captioned.
     Words {
         /// Whose.
@@ -281,8 +286,11 @@ impl Call {
         self.notice(format!("{name} has me say: {text}"));
     }
 
-    /// Forgets somebody's words; how many captions there were.
+    /// Forgets somebody's words, and what was answered to them; how many captions there were.
     pub(crate) fn forget(&self, name: &str) -> usize {
+        self.tell(CallEvent::Forget {
+            name: name.to_owned(),
+        });
         let mut transcript = self
             .inner
             .desk

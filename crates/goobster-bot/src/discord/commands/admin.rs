@@ -2,11 +2,14 @@
 
 use std::fmt::Write as _;
 
+use goobster_core::ids::UserId;
+use goobster_core::limits::Forget;
 use goobster_core::session::{Actor, SessionId};
 
 use serenity::all::CreateAutocompleteResponse;
 
 use super::{Answer, CommandError, Context, say, span, suggestions, user};
+use crate::discord::forgetting::names;
 
 /// Sessions listed at most; a message holds no more.
 const LISTED: usize = 15;
@@ -46,7 +49,7 @@ async fn running(context: Context<'_>, typed: &str) -> CreateAutocompleteRespons
     slash_command,
     guild_only,
     check = "only_owners",
-    subcommands("sessions", "end", "limits")
+    subcommands("sessions", "end", "limits", "forget")
 )]
 #[allow(clippy::unused_async)] // the framework asks for it; only its subcommands can be used
 pub(super) async fn admin(_: Context<'_>) -> Answer {
@@ -136,6 +139,50 @@ pub(super) async fn limits(context: Context<'_>) -> Answer {
             limits.per_guild,
             limits.total,
             bot.sessions().list().len()
+        ),
+    )
+    .await
+}
+
+/// Forget somebody at once, the voice time they used included
+#[poise::command(slash_command, guild_only, check = "only_owners")]
+pub(super) async fn forget(
+    context: Context<'_>,
+    #[description = "Who asked to be forgotten"] member: serenity::all::User,
+) -> Answer {
+    context.defer_ephemeral().await?;
+    let bot = context.data();
+    let guild = context.guild_id();
+    let nick = match guild {
+        Some(guild) => member.nick_in(context, guild).await,
+        None => None,
+    };
+    let names = names(&member, nick.as_deref());
+    let user = UserId::new(member.id.get());
+    let erased = bot
+        .forget_user(user, &names, Forget::Now)
+        .await
+        .map_err(|error| {
+            tracing::error!(%error, "somebody could not be forgotten");
+            CommandError::Words(format!("The store did not do it: {error}"))
+        })?;
+    let rest = match erased.store.open {
+        0 => "Whether they opted out stays known, so that they are not heard again.".to_owned(),
+        open => {
+            format!("{open} session(s) of theirs still run: end them, then ask again for the voice time.")
+        }
+    };
+    say(
+        context,
+        format!(
+            "Removed: {} line(s) of transcripts, {} record(s) of closed sessions{}. {rest}",
+            erased.lines,
+            erased.store.records,
+            if erased.store.usage_kept {
+                ""
+            } else {
+                ", the voice time they used"
+            },
         ),
     )
     .await

@@ -1,7 +1,12 @@
 //! `/privacy`: who hears what, and how to say no.
 
-use super::{Answer, CommandError, Context, say, user};
+use std::fmt::Write as _;
+
+use goobster_core::limits::Forget;
+
+use super::{Answer, CommandError, Context, say, stamp, user};
 use crate::config::Consent;
+use crate::discord::forgetting::names;
 
 /// What Goobster hears and keeps of you, and your choice
 #[poise::command(slash_command, guild_only, subcommands("show", "consent", "optout", "forget"))]
@@ -35,7 +40,7 @@ pub(super) async fn show(context: Context<'_>) -> Answer {
         format!(
             "{choice}\nSpeech is turned into text on the machine that runs me, unless my operator chose a server; no audio is \
              kept. {brain} Captions stay where they are written, until somebody deletes them. I remember how much voice time \
-             you used for a few hours, and whether you opted out."
+             you used for a few hours, and whether you opted out. `/privacy forget` removes what I keep of you."
         ),
     )
     .await
@@ -77,26 +82,45 @@ pub(super) async fn forget(context: Context<'_>) -> Answer {
     context.defer_ephemeral().await?;
     let bot = context.data();
     let me = user(context);
-    let out = bot.preferences().opted_out(me);
-    let name = context.author_member().await.map_or_else(
-        || context.author().name.clone(),
-        |member| member.display_name().to_owned(),
+    let member = context.author_member().await;
+    let names = names(
+        context.author(),
+        member.as_ref().map(|member| member.display_name()),
     );
-    let mut lines = 0;
-    for call in bot.calls() {
-        lines += call.forget(&name);
+    let erased = bot
+        .forget_user(me, &names, Forget::WhenWindowEnds)
+        .await
+        .map_err(|error| {
+            tracing::error!(%error, "somebody could not be forgotten");
+            CommandError::Words(
+                "I cannot reach what I keep just now. Please try again in a minute.".to_owned(),
+            )
+        })?;
+    let mut text = format!(
+        "I removed {} of your lines from the transcripts that I hold, what we said to each other, and the records of {} \
+         closed session(s).",
+        erased.lines, erased.store.records
+    );
+    if erased.store.usage_kept {
+        let usage = bot.sessions().usage(me).await.ok();
+        match usage.and_then(|usage| usage.resets_at) {
+            Some(at) => {
+                let _ = write!(
+                    text,
+                    " The voice time you used is forgotten when its window ends ({}): until then it limits what you may use.",
+                    stamp(at, 'R')
+                );
+            }
+            None => {
+                text.push_str(" The voice time of your running session is forgotten when its window ends.")
+            }
+        }
     }
-    let kept = if out {
-        "I still remember that you opted out, because otherwise I would hear you again."
+    text.push_str(if bot.preferences().opted_out(me) {
+        " I still remember that you opted out, because otherwise I would hear you again."
     } else {
-        "Nothing else of you is kept."
-    };
-    say(
-        context,
-        format!(
-            "I removed {lines} of your lines from the transcripts that I hold. The voice time you used is forgotten by itself a \
-             few hours after your last session. {kept} Captions in channels are messages: ask a moderator to delete them."
-        ),
-    )
-    .await
+        " Nothing else of you is kept."
+    });
+    text.push_str(" Captions in channels are messages: ask a moderator to delete them.");
+    say(context, text).await
 }

@@ -1,11 +1,13 @@
 //! The status page's door: who knows the token comes in, and only a page of this server acts.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use hyper::StatusCode;
 use hyper::header::{AUTHORIZATION, HOST, HeaderMap, ORIGIN, WWW_AUTHENTICATE};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
+use tokio::time::Instant;
 
 use super::super::server::{Answer, text};
 use crate::cli::exit::Failure;
@@ -17,9 +19,20 @@ const SHORTEST: usize = 16;
 /// How long a wrong token waits for its answer.
 const PENALTY: Duration = Duration::from_millis(500);
 
+/// Wrong tokens are told of at most this often.
+const TELL_EVERY: Duration = Duration::from_mins(1);
+
 /// Knows the token.
 pub(super) struct Door {
     token: SecretString,
+    guesses: Mutex<Guesses>,
+}
+
+/// Wrong tokens since they were last told of: whoever guesses must not fill the log.
+#[derive(Debug, Default)]
+struct Guesses {
+    untold: u64,
+    told_at: Option<Instant>,
 }
 
 impl Door {
@@ -43,6 +56,7 @@ impl Door {
         logging::blacken(token);
         Self {
             token: SecretString::from(token.to_owned()),
+            guesses: Mutex::default(),
         }
     }
 
@@ -58,13 +72,28 @@ impl Door {
             return Ok(());
         }
         if !told.is_empty() {
-            tracing::warn!("somebody asked for the status with a wrong token");
+            self.wrong();
         }
         tokio::time::sleep(PENALTY).await;
         let mut refused = text(StatusCode::UNAUTHORIZED, "this needs the operator's token");
         let bearer = hyper::header::HeaderValue::from_static("Bearer");
         refused.headers_mut().insert(WWW_AUTHENTICATE, bearer);
         Err(refused)
+    }
+
+    fn wrong(&self) {
+        let mut guesses = self.guesses.lock().unwrap_or_else(PoisonError::into_inner);
+        guesses.untold += 1;
+        if guesses.told_at.is_none_or(|at| at.elapsed() >= TELL_EVERY) {
+            tracing::warn!(
+                times = guesses.untold,
+                "somebody asked for the status with a wrong token"
+            );
+            *guesses = Guesses {
+                untold: 0,
+                told_at: Some(Instant::now()),
+            };
+        }
     }
 
     /// Whether a request knows the token and comes from this server's own page, or from no page at all.

@@ -119,6 +119,7 @@ impl Conversation {
                 }
             }
             Event::Hush => self.silence(now),
+            Event::Forget { name } => self.history.forget_speaker(&name),
             Event::Tick => {}
         }
         self.advance(now);

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use goobster_core::ports::Cause;
-use reqwest::StatusCode;
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use goobster_network::http::header::{HeaderMap, RETRY_AFTER};
+use goobster_network::http::{Error, StatusCode};
 
 /// A server asking for a longer pause than this is answered with an error instead.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
@@ -54,7 +54,7 @@ pub(super) fn asked_pause(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(seconds))
 }
 
-pub(super) fn of_error(error: reqwest::Error, timeout: Duration) -> Attempt {
+pub(super) fn of_error(error: Error, timeout: Duration) -> Attempt {
     // The address is told by the caller, and reqwest's own may hold a query.
     let error = error.without_url();
     let what = if error.is_timeout() {

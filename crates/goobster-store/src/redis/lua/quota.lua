@@ -7,12 +7,13 @@ local policy, limit, window, grain = ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8
 local budget, hold_time, forget_after, what = tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12]), ARGV[14]
 
 local flat = redis.call('HGETALL', KEYS[1])
-local start, used, buckets, kind, total = nil, nil, {}, nil, nil
+local start, used, buckets, kind, total, forget = nil, nil, {}, nil, nil, false
 for i = 1, #flat, 2 do
   local field, value = flat[i], flat[i + 1]
   if field == 'kind' then kind = value
   elseif field == 'start' then start = number(value, 'start in ' .. KEYS[1])
   elseif field == 'used' then used = number(value, 'used in ' .. KEYS[1])
+  elseif field == 'forget' then forget = true
   elseif field == 'total' then total = number(value, 'total in ' .. KEYS[1])
   elseif string.sub(field, 1, 2) == 'b:' then
     buckets[number(string.sub(field, 3), 'bucket in ' .. KEYS[1])] = number(value, 'bucket in ' .. KEYS[1])
@@ -112,6 +113,11 @@ local function save(total, ttl)
     redis.call('HSET', KEYS[1], 'start', int(start), 'used', int(used))
   else
     for index, amount in pairs(buckets) do redis.call('HSET', KEYS[1], 'b:' .. int(index), int(amount)) end
+  end
+  -- Who asked to be forgotten is, as soon as nothing can be counted any more.
+  if forget then
+    redis.call('HSET', KEYS[1], 'forget', 1)
+    ttl = math.min(ttl, window + grain)
   end
   redis.call('PEXPIRE', KEYS[1], int(ttl))
 end

@@ -33,6 +33,9 @@ impl CallTask {
     pub(super) async fn present(&mut self, person: Person) {
         let (who, is_bot, muted) = (person.id, person.is_bot, person.muted);
         let opted_out = self.bot.preferences().opted_out(who);
+        if opted_out {
+            self.bot.met(who);
+        }
         let known = self.state.people.insert(who, person).is_some();
         if is_bot {
             return;
