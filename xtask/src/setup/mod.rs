@@ -17,6 +17,8 @@ use goobster_models::{
 pub(crate) use peers::install as install_peers;
 pub(crate) use system::build_environment;
 
+use crate::shell;
+
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// Only tell what is missing; exit code 4 when something is

@@ -112,7 +112,7 @@ pub(super) async fn forget(context: Context<'_>) -> Answer {
                 );
             }
             None => {
-                text.push_str(" The voice time of your running session is forgotten when its window ends.")
+                text.push_str(" The voice time of your running session is forgotten when its window ends.");
             }
         }
     }
