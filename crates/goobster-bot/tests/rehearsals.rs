@@ -70,6 +70,8 @@ macro_rules! library {
 
 library! {
     captions_in_a_thread = "captions-in-a-thread",
+    commands_for_all = "commands-for-all",
+    commands_for_moderators = "commands-for-moderators",
     consent_asked = "consent-asked",
     consent_late_joiner = "consent-late-joiner",
     consent_withdrawn = "consent-withdrawn",

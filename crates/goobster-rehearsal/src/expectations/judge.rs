@@ -163,6 +163,7 @@ fn found(expectation: &Expectation, evidence: Evidence<'_>, from: Moment, to: Mo
         }
         Claim::Latency { caption, reply } => latency(evidence.figures, *caption, *reply, from),
         Claim::Memory { growth } => memory(timeline, *growth, from),
+        Claim::Leftovers(most) => leftovers(timeline, *most, from),
         Claim::ExitCode(code) => match timeline.exits.last() {
             None => (false, "it never ended".to_owned()),
             Some(exit) => (exit.code == Some(*code), format!("{:?}", exit.code)),
@@ -248,8 +249,8 @@ fn caption(expectation: &Expectation, timeline: &Timeline, label: &str, most: f6
 fn memory(timeline: &Timeline, growth: f64, from: Moment) -> Found {
     const STRETCH: Duration = Duration::from_mins(1);
     let middle = |from: Moment, to: Moment| {
-        let within = timeline.memory.iter().filter(|(at, _)| *at >= from && *at <= to);
-        let mut bytes: Vec<u64> = within.map(|(_, bytes)| *bytes).collect();
+        let within = timeline.vitals.iter().filter(|v| v.at >= from && v.at <= to);
+        let mut bytes: Vec<u64> = within.map(|v| v.memory).collect();
         bytes.sort_unstable();
         bytes.get(bytes.len() / 2).copied()
     };
@@ -261,6 +262,22 @@ fn memory(timeline: &Timeline, growth: f64, from: Moment) -> Found {
     let grown = 100.0 * (ends as f64 / begins.max(1) as f64 - 1.0);
     let told = format!("from {} to {} MiB, {grown:.1} %", begins >> 20, ends >> 20);
     (grown <= growth, told)
+}
+
+/// What the process held when counting began against what it held at the last look.
+fn leftovers(timeline: &Timeline, most: u64, from: Moment) -> Found {
+    let (Some(begins), Some(ends)) = (
+        timeline.vitals.iter().rev().find(|v| v.at <= from),
+        timeline.vitals.last(),
+    ) else {
+        return (false, "the process was not looked at".to_owned());
+    };
+    let met = ends.threads <= begins.threads + most && ends.descriptors <= begins.descriptors + most;
+    let told = format!(
+        "from {} to {} threads, from {} to {} file descriptors",
+        begins.threads, ends.threads, begins.descriptors, ends.descriptors
+    );
+    (met, told)
 }
 
 fn latency(figures: &Figures, caption: Option<Duration>, reply: Option<Duration>, from: Moment) -> Found {

@@ -84,6 +84,9 @@ pub enum Claim {
         /// Per cent.
         growth: f64,
     },
+    /// When the bot is asked to end, its process holds at most so many more threads, and so many more file descriptors, than
+    /// when counting began.
+    Leftovers(u64),
     /// How the bot's process ended.
     ExitCode(i32),
     /// The bot is heard.
@@ -156,6 +159,10 @@ impl fmt::Display for Claim {
                 f.write_str(&parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
             }
             Self::Memory { growth } => write!(f, "memory grows by at most {growth} %"),
+            Self::Leftovers(most) => write!(
+                f,
+                "at most {most} threads and {most} file descriptors are left over"
+            ),
             Self::ExitCode(code) => write!(f, "the bot ends with exit code {code}"),
             Self::Audible => f.write_str("the bot is heard"),
             Self::Silent => f.write_str("the bot is silent"),

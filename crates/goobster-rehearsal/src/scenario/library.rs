@@ -11,6 +11,8 @@ macro_rules! library {
 
 library! {
     "captions-in-a-thread"
+    "commands-for-all"
+    "commands-for-moderators"
     "consent-asked"
     "consent-late-joiner"
     "consent-withdrawn"

@@ -37,6 +37,11 @@ impl Feed {
         waiting.drain(..over);
     }
 
+    /// Lets go of everything that waits.
+    pub(crate) fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     fn take(&self, most: usize, into: &mut Vec<f32>) -> usize {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = waiting.len().min(most);

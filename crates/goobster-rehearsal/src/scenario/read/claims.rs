@@ -133,6 +133,7 @@ fn of_the_rest(words: &ExpectWords, line: usize) -> Read<Vec<Claim>> {
             growth: percent("memory_growth", growth, line)?,
         });
     }
+    claims.extend(words.leftovers.map(Claim::Leftovers));
     if let Some(audible) = words.audible {
         claims.push(if audible { Claim::Audible } else { Claim::Silent });
     }
