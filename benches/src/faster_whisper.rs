@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::recordings::Spoken;
 
 /// The longest that one line of answer is waited for.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 /// The program, beside the benchmarks.
 const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers/faster_whisper_peer.py");
 
@@ -71,7 +71,10 @@ impl FasterWhisper {
             given: 0,
         };
         let ready = peer.answer()?;
-        peer.version = ready["ready"].as_str().unwrap_or("of unknown version").to_owned();
+        ready["ready"]
+            .as_str()
+            .unwrap_or("of unknown version")
+            .clone_into(&mut peer.version);
         Ok(peer)
     }
 

@@ -32,9 +32,9 @@ thread_local! {
 /// Runs `make`; a state made in it encodes with these weights.
 pub(in super::super) fn offering<T>(weights: Option<&Arc<Weights>>, make: impl FnOnce() -> T) -> T {
     OFFERED.with_borrow_mut(|offered| *offered = weights.cloned());
-    let made = make();
+    let state = make();
     OFFERED.with_borrow_mut(|offered| *offered = None);
-    made
+    state
 }
 
 /// The threads of the encodes that this thread begins from now on.

@@ -6,6 +6,10 @@
     unsafe_code,
     reason = "calls of the gemm crate's raw interface and of functions compiled for detected instruction sets"
 )]
+#![allow(
+    clippy::inline_always,
+    reason = "a body must be compiled inside each function of an instruction set, or it is compiled without that set"
+)]
 
 /// Lanes of a sum.
 const LANES: usize = 16;
@@ -168,7 +172,7 @@ fn exp<const FMA: bool>(x: f32) -> f32 {
 #[inline(always)]
 fn gelu_body<const FMA: bool>(values: &mut [f32]) {
     /// Twice the square root of 2/π.
-    const RATE: f32 = 1.595_769_1;
+    const RATE: f32 = 1.595_769;
     for value in values {
         let x = *value;
         let bent = mul_add::<FMA>(0.044_715 * x * x, x, x);
@@ -205,7 +209,9 @@ fn softmax_body<const FMA: bool>(values: &mut [f32], width: usize) {
             sum += *value;
         }
         let share = 1.0 / sum;
-        row.iter_mut().for_each(|value| *value *= share);
+        for value in row.iter_mut() {
+            *value *= share;
+        }
     }
 }
 
@@ -237,6 +243,7 @@ fn summed(row: &[f32], of: impl Fn(f32) -> f32) -> f32 {
 }
 
 #[cfg(test)]
+#[allow(clippy::float_cmp, reason = "values that must not have been touched at all")]
 mod tests {
     use super::*;
 
@@ -279,9 +286,9 @@ mod tests {
             softmax(&mut values, width);
             for (row, given) in values.chunks(width).zip(given.chunks(width)) {
                 let sum: f64 = given.iter().map(|x| f64::from(*x).exp()).sum();
-                row.iter()
-                    .zip(given)
-                    .for_each(|(y, x)| near(*y, f64::from(*x).exp() / sum, 2e-5));
+                for (y, x) in row.iter().zip(given) {
+                    near(*y, f64::from(*x).exp() / sum, 2e-5);
+                }
             }
         }
     }

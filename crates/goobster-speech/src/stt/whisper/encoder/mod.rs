@@ -92,9 +92,9 @@ impl Weights {
             linear(&self.conv2, &stem[2 * first * width..], 2 * width, rows);
             gelu(rows);
             let positions = &self.positions[first * width..];
-            rows.iter_mut()
-                .zip(positions)
-                .for_each(|(x, position)| *x += position);
+            for (x, position) in rows.iter_mut().zip(positions) {
+                *x += position;
+            }
         });
     }
 
@@ -200,7 +200,9 @@ fn linear(layer: &Linear, input: &[f32], stride: usize, out: &mut [f32]) {
 fn accumulate(layer: &Linear, input: &[f32], out: &mut [f32]) {
     let size = [out.len() / layer.outputs, layer.inputs, layer.outputs];
     for row in out.chunks_exact_mut(layer.outputs) {
-        row.iter_mut().zip(&layer.bias).for_each(|(x, bias)| *x += bias);
+        for (x, bias) in row.iter_mut().zip(&layer.bias) {
+            *x += bias;
+        }
     }
     let weights = Factor::columns(&layer.weights, layer.inputs);
     let input = Factor::rows(input, layer.inputs);

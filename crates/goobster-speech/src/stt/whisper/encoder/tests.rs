@@ -142,7 +142,9 @@ fn attention(qkv: &Rows) -> Rows {
             let shares: Vec<f64> = qkv.iter().map(|other| score(other).exp()).collect();
             let sum: f64 = shares.iter().sum();
             for (share, other) in shares.iter().zip(qkv) {
-                (0..HEAD).for_each(|i| out[head + i] += share / sum * other[2 * WIDTH + head + i]);
+                for i in 0..HEAD {
+                    out[head + i] += share / sum * other[2 * WIDTH + head + i];
+                }
             }
         }
     }

@@ -224,6 +224,7 @@ fn half(bytes: [u8; 2]) -> f32 {
 }
 
 #[cfg(test)]
+#[allow(clippy::float_cmp, reason = "these values are exact")]
 mod tests {
     use super::*;
 
