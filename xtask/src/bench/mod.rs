@@ -40,7 +40,7 @@ const EXAMPLES: &str = "Examples:
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Run these comparisons only: decimate, vad, path, transcribe_3s, decode_mp3 ...
+    /// Run these comparisons only, by the names that the report has
     #[arg(value_name = "NAME")]
     names: Vec<String>,
     /// Fewer and shorter samples: everything within five minutes once it is built

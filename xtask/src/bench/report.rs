@@ -178,18 +178,20 @@ fn limits(comparison: &Comparison, quality: &Quality) -> String {
 /// Pictures of the plots that are there.
 fn plot_links(folder: &Path) -> String {
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
-    [
+    let mut links = String::new();
+    for (file, caption) in [
         ("ratios.svg", "How many times as fast as each peer"),
         (
             "response.svg",
             "Frequency responses of the decimator and its peers",
         ),
         ("response-edge.svg", "The same around 8 kHz"),
-    ]
-    .iter()
-    .filter(|(file, _)| folder.join(file).is_file())
-    .map(|(file, caption)| format!("![{caption}]({name}/{file})\n"))
-    .collect()
+    ] {
+        if folder.join(file).is_file() {
+            let _ = writeln!(links, "![{caption}]({name}/{file})");
+        }
+    }
+    links
 }
 
 fn ordered(comparisons: &[Comparison]) -> Vec<&Comparison> {

@@ -169,7 +169,7 @@ mod tests {
         write(dir.path(), "decimate", "rubato", 3000.0);
         write(dir.path(), "limits", "governor/keyed_check", 60.0);
         fs::create_dir(dir.path().join("report")).unwrap();
-        let since = SystemTime::now() - Duration::from_secs(60);
+        let since = SystemTime::now() - Duration::from_mins(1);
         let measured = read(dir.path(), since).unwrap();
         assert_eq!(measured.len(), 3);
         assert_eq!(measured[2].function, "governor/keyed_check");
@@ -187,7 +187,7 @@ mod tests {
     fn results_of_earlier_runs_do_not_count() {
         let dir = tempfile::tempdir().unwrap();
         write(dir.path(), "vad", "ours", 10.0);
-        let later = SystemTime::now() + Duration::from_secs(60);
+        let later = SystemTime::now() + Duration::from_mins(1);
         assert_eq!(read(dir.path(), later).unwrap(), []);
         assert_eq!(read(&dir.path().join("nothing"), later).unwrap(), []);
     }

@@ -64,14 +64,10 @@ pub(crate) fn install(cache: &Cache) -> Vec<String> {
     if let Err(why) = from_the_system() {
         told.push(format!("{why:#}"));
     }
-    let steps: [(&str, fn(&Cache) -> Result<()>); 2] =
-        [("faster-whisper", python), ("faster-whisper's model", whisper)];
-    for (what, step) in steps {
-        if let Err(why) = step(cache) {
-            told.push(format!("{what}: {why:#}"));
-            break;
-        }
-    }
+    let whisper = python(cache)
+        .context("faster-whisper")
+        .and_then(|()| whisper(cache).context("faster-whisper's model"));
+    told.extend(whisper.err().map(|why| format!("{why:#}")));
     told
 }
 
