@@ -37,6 +37,9 @@ struct Args {
     /// How many turns the latency measurement takes
     #[arg(long, default_value_t = 24, value_name = "N")]
     turns: usize,
+    /// With more than one: latency of captions with one speaker, with two at once, and so on up to N
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=8))]
+    speakers: u8,
     /// How many minutes of each noise
     #[arg(long, default_value_t = 10.0, value_name = "MIN")]
     minutes: f64,
@@ -72,7 +75,7 @@ async fn measure(args: &Args) -> anyhow::Result<()> {
         words::measure(&mut report).await.context("words")?;
     }
     if wanted(Measure::Latency) {
-        latency::measure(args.turns, &mut report)
+        latency::measure(args.turns, usize::from(args.speakers), &mut report)
             .await
             .context("latency")?;
     }
