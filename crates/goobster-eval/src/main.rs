@@ -4,7 +4,9 @@
 //! - [`latency`]: end of speech to final caption and to first reply audio, over turns of a real conversation.
 //! - [`voices`]: how well the voices are heard, and how soon they begin.
 //! - [`noise`]: captions made from what is not speech, and speech heard over music.
+//! - [`endpointing`]: pauses taken for the end of a turn, and how soon an end is known.
 
+mod endpointing;
 mod latency;
 mod noise;
 mod report;
@@ -48,6 +50,8 @@ enum Measure {
     Voices,
     /// Captions made from silence, noise, tones and music
     Noise,
+    /// Pauses taken for the end of a turn, and how soon an end is known
+    Endpointing,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -72,6 +76,9 @@ async fn measure(args: &Args) -> anyhow::Result<()> {
     }
     if wanted(Measure::Noise) {
         noise::measure(args.minutes, &mut report).await.context("noise")?;
+    }
+    if wanted(Measure::Endpointing) {
+        endpointing::measure(&mut report).await.context("endpointing")?;
     }
     report.finish()
 }
