@@ -68,6 +68,15 @@ impl EndpointConfig {
         }
     }
 
+    /// For conversation, with patience that follows the speaker and their words: for callers that say
+    /// [how complete the words are](super::Endpointer::words_read).
+    pub const fn adapting() -> Self {
+        Self {
+            adaptive: Some(AdaptivePatience::conversation()),
+            ..Self::conversation()
+        }
+    }
+
     /// For transcription: sentences are kept together, and nobody waits for an answer. A turn fits Whisper's window
     /// of 30 s with room for padding.
     pub const fn transcription() -> Self {
@@ -190,7 +199,11 @@ mod tests {
 
     #[test]
     fn the_presets_are_sound_and_fit_the_recogniser() {
-        for config in [EndpointConfig::conversation(), EndpointConfig::transcription()] {
+        for config in [
+            EndpointConfig::conversation(),
+            EndpointConfig::adapting(),
+            EndpointConfig::transcription(),
+        ] {
             config.check().unwrap();
             assert!(
                 config.max_turn <= Duration::from_secs(28),

@@ -77,7 +77,8 @@ pub struct AudioServer {
 pub struct Talk {
     /// The name that calls Goobster when several people are present.
     pub wake_name: String,
-    /// Milliseconds of silence that end a turn, 200 to 3000.
+    /// Milliseconds of silence that end a turn, 200 to 3000, the same for everybody; left out, it follows the speaker and
+    /// their words.
     pub patience_ms: Option<u64>,
     /// Milliseconds of speech over a reply that stop it, 200 to 5000.
     pub barge_in_ms: Option<u64>,

@@ -92,8 +92,10 @@ pub fn parts(engines: &Engines, config: &Config, pace: Pace) -> Result<RoomParts
     if let Some(barge_in) = config.conversation.barge_in() {
         conversation.barge_in = barge_in;
     }
-    let mut endpoint = goobster_audio::endpoint::EndpointConfig::conversation();
+    let mut endpoint = goobster_audio::endpoint::EndpointConfig::adapting();
     if let Some(patience) = config.conversation.patience() {
+        // Who names a patience gets just that one, whoever speaks and whatever they say.
+        endpoint.adaptive = None;
         endpoint.patience = patience;
         endpoint.post_roll = endpoint.post_roll.min(patience);
         endpoint.hush = endpoint.hush.min(patience);

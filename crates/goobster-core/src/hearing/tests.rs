@@ -166,6 +166,28 @@ fn a_running_speculation_is_promoted_not_begun_anew() {
 }
 
 #[test]
+fn what_a_speculation_heard_is_told_while_the_pause_lasts_and_only_then() {
+    let mut rig = Rig::started();
+    rig.speak(SECOND / 2);
+    let pause = || Heard::Paused {
+        at: 7_900,
+        upto: 8_000,
+    };
+    let (ticket, ..) = only_decode(&rig.step(pause()));
+    let recognition = heard("Is that all?");
+    let effects = rig.step(Heard::Decoded { ticket, recognition });
+    assert!(
+        matches!(&effects[..], [Effect::HeardSoFar { text, .. }] if text == "Is that all?"),
+        "{effects:?}"
+    );
+    rig.step(Heard::Resumed);
+    let (ticket, ..) = only_decode(&rig.step(pause()));
+    rig.step(Heard::Resumed);
+    let recognition = heard("Is that all?");
+    assert!(rig.step(Heard::Decoded { ticket, recognition }).is_empty());
+}
+
+#[test]
 fn a_speaker_who_goes_on_calls_the_speculation_off() {
     let mut rig = Rig::started();
     rig.speak(SECOND / 2);

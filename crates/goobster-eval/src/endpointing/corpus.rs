@@ -79,7 +79,7 @@ pub(super) fn recordings(engines: &Engines<'_>) -> anyhow::Result<Vec<Recording>
             &spoken.transcript,
         )?;
     }
-    for code in ["en", "es", "fr", "it"] {
+    for code in ["en"] {
         let text = folder.join(format!("prompts-{code}.txt.gz"));
         for (key, transcript) in announcements(&text)? {
             let name = format!("prompts-{code}/{key}.wav");

@@ -76,7 +76,7 @@ pub(crate) async fn measure(report: &mut Report) -> anyhow::Result<()> {
         corpus.told(&[("English", &english), ("all", &all)], &left_out)
     );
     let fixed = corpus.fixed()?;
-    body.push_str(&by_patience(&fixed, &english, &corpus)?);
+    body.push_str(&by_patience(&english, &corpus)?);
     body.push_str("\n\n");
     body.push_str(&compared(
         &fixed,
@@ -225,7 +225,7 @@ fn cells(point: Option<Point>) -> [String; 3] {
 }
 
 /// The table by patience: what is shipped beside fixed ones.
-fn by_patience(_: &Curve, picks: &[usize], corpus: &Corpus) -> anyhow::Result<String> {
+fn by_patience(picks: &[usize], corpus: &Corpus) -> anyhow::Result<String> {
     let mut rows = Vec::new();
     let mut row = |name: String, config: &EndpointConfig, reading| {
         let [cut, median, p95] = cells(point(&corpus.replay(picks, config, reading)?, picks));
@@ -235,7 +235,7 @@ fn by_patience(_: &Curve, picks: &[usize], corpus: &Corpus) -> anyhow::Result<St
     for ms in (300..=1200).step_by(100) {
         row(format!("{ms} ms"), &patience(ms), None)?;
     }
-    let shipped = EndpointConfig::conversation();
+    let shipped = EndpointConfig::adapting();
     for (name, reading) in [
         (
             "as shipped, words known 200 ms after the announcement of a pause",
