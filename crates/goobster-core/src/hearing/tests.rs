@@ -112,12 +112,13 @@ fn a_pause_begins_the_final_decode_and_silence_promotes_it() {
         upto: 8_000,
     }));
     assert_eq!((class, upto), (DecodeClass::Speculative, 8_000));
+    let effects = rig.step(Heard::Decoded {
+        ticket,
+        recognition: heard("yes"),
+    });
     assert!(
-        rig.step(Heard::Decoded {
-            ticket,
-            recognition: heard("yes")
-        })
-        .is_empty()
+        matches!(&effects[..], [Effect::HeardSoFar { text, .. }] if text == "yes"),
+        "nothing is shown yet: {effects:?}"
     );
     let effects = rig.step(Heard::Ended {
         from: 0,
@@ -373,7 +374,9 @@ proptest! {
                         prop_assert_eq!(running.insert(ticket, DecodeClass::Final), Some(DecodeClass::Speculative));
                     }
                     Effect::Abort { ticket } => prop_assert!(running.remove(&ticket).is_some()),
-                    Effect::PartialCaption { turn, .. } => prop_assert!(open.contains(&turn.get())),
+                    Effect::PartialCaption { turn, .. } | Effect::HeardSoFar { turn, .. } => {
+                        prop_assert!(open.contains(&turn.get()));
+                    }
                     Effect::FinalCaption { turn, .. }
                     | Effect::FinalFailed { turn, .. }
                     | Effect::Dropped { turn } => {
