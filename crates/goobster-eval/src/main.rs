@@ -37,6 +37,9 @@ struct Args {
     /// How many minutes of each noise
     #[arg(long, default_value_t = 10.0, value_name = "MIN")]
     minutes: f64,
+    /// How many announcements of each voice the endpointing measurement takes at most
+    #[arg(long, default_value_t = 1000, value_name = "N")]
+    announcements: usize,
 }
 
 /// What can be measured.
@@ -78,7 +81,9 @@ async fn measure(args: &Args) -> anyhow::Result<()> {
         noise::measure(args.minutes, &mut report).await.context("noise")?;
     }
     if wanted(Measure::Endpointing) {
-        endpointing::measure(&mut report).await.context("endpointing")?;
+        endpointing::measure(args.announcements, &mut report)
+            .await
+            .context("endpointing")?;
     }
     report.finish()
 }

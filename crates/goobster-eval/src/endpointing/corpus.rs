@@ -15,6 +15,8 @@ use serde::Deserialize;
 const SPOKEN: &str = include_str!("../../data/spoken.json");
 /// An announcement of fewer words is a building block ("press", "extension"), not something that somebody says.
 const ANNOUNCED_WORDS: usize = 6;
+/// How those speakers are labelled.
+const ANNOUNCER: &str = "announcer";
 /// The longest recording, in samples: five minutes.
 const LONGEST: usize = 300 * 16_000;
 /// Transcripts of announcements have some 10 kB, compressed.
@@ -27,6 +29,8 @@ pub(super) struct Recording {
     /// Who speaks; the same label is the same voice.
     pub(super) speaker: String,
     pub(super) language: Language,
+    /// Whether it is one of many announcements by the same voice.
+    pub(super) is_announcement: bool,
     /// What is said, with the marks of written language.
     pub(super) transcript: String,
     /// 16 kHz mono.
@@ -40,8 +44,8 @@ struct Spoken {
     transcript: String,
 }
 
-/// Every recording, those of a speaker in a row; fetched where missing.
-pub(super) fn recordings(engines: &Engines<'_>) -> anyhow::Result<Vec<Recording>> {
+/// Every recording, those of a speaker in a row, at most so many announcements of each voice; fetched where missing.
+pub(super) fn recordings(engines: &Engines<'_>, announcements: usize) -> anyhow::Result<Vec<Recording>> {
     for artefact in EVALUATION {
         engines.have(artefact).map_err(anyhow::Error::from)?;
     }
@@ -53,6 +57,7 @@ pub(super) fn recordings(engines: &Engines<'_>) -> anyhow::Result<Vec<Recording>
             name,
             speaker: speaker.to_owned(),
             language,
+            is_announcement: speaker.starts_with(ANNOUNCER),
             transcript: transcript.to_owned(),
             sound,
         });
@@ -81,19 +86,13 @@ pub(super) fn recordings(engines: &Engines<'_>) -> anyhow::Result<Vec<Recording>
     }
     for code in ["en"] {
         let text = folder.join(format!("prompts-{code}.txt.gz"));
-        for (key, transcript) in announcements(&text)? {
+        for (key, transcript) in announced(&text)?.into_iter().take(announcements) {
             let name = format!("prompts-{code}/{key}.wav");
             let path = folder.join(&name);
             // A few announcements are listed but not recorded.
             if path.is_file() {
                 let language = code.parse().map_err(anyhow::Error::from)?;
-                add(
-                    &path,
-                    name,
-                    &format!("announcer of {code}"),
-                    language,
-                    &transcript,
-                )?;
+                add(&path, name, &format!("{ANNOUNCER} {code}"), language, &transcript)?;
             }
         }
     }
@@ -101,7 +100,7 @@ pub(super) fn recordings(engines: &Engines<'_>) -> anyhow::Result<Vec<Recording>
 }
 
 /// The announcements of a list `name: what is said`, those that are long enough and nothing but speech.
-fn announcements(path: &Path) -> anyhow::Result<Vec<(String, String)>> {
+fn announced(path: &Path) -> anyhow::Result<Vec<(String, String)>> {
     let named = || path.display().to_string();
     let file = std::fs::File::open(path).with_context(named)?;
     let mut text = String::new();

@@ -91,17 +91,17 @@ fn candidates(clues: Clues) -> Vec<EndpointConfig> {
     let mut configs = Vec::new();
     let weights: &[f32] = match clues {
         Clues::Words => &[0.0],
-        _ => &[0.0, 0.5, 1.0, 1.5, 2.0],
+        _ => &[0.0, 0.75, 1.5],
     };
     for &weight in weights {
-        for plain in (320..=960).step_by(80) {
+        for plain in (320..=1120).step_by(160) {
             if clues == Clues::Pauses {
                 configs.push(adaptive(plain, plain, plain, plain, weight));
                 continue;
             }
             for complete in (320..=plain.min(640)).step_by(80) {
-                for incomplete in [800, 1000, 1200, 1400] {
-                    for unread in (480..=960).step_by(80) {
+                for incomplete in [800, 1100, 1400] {
+                    for unread in [480, 640, 800, 960] {
                         configs.push(adaptive(complete, plain, incomplete.max(plain), unread, weight));
                     }
                 }

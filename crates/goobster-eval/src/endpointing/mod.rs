@@ -46,10 +46,10 @@ struct Corpus {
 }
 
 /// Marks the pauses, compares, and reports.
-pub(crate) async fn measure(report: &mut Report) -> anyhow::Result<()> {
+pub(crate) async fn measure(announcements: usize, report: &mut Report) -> anyhow::Result<()> {
     let config = config(Profile::Standard);
     let engines = Engines::new(&config, false, quiet());
-    let recordings = corpus::recordings(&engines)?;
+    let recordings = corpus::recordings(&engines, announcements)?;
     let recogniser = engines.whisper(None, AudioContext::Trimmed)?;
     let mut reader = reader::Reader::new(&recogniser)?;
     let mut detector = engines.detector();
@@ -71,18 +71,15 @@ pub(crate) async fn measure(report: &mut Report) -> anyhow::Result<()> {
     };
     let english: Vec<usize> = corpus.with(|recording| recording.language == Language::ENGLISH);
     let all: Vec<usize> = corpus.with(|_| true);
-    let mut body = format!(
-        "{}\n\n",
-        corpus.told(&[("English", &english), ("all", &all)], &left_out)
-    );
+    let mut groups: Vec<(&str, &[usize])> = vec![("English", &english)];
+    if all.len() > english.len() {
+        groups.push(("all", &all));
+    }
+    let mut body = format!("{}\n\n", corpus.told(&groups, &left_out));
     let fixed = corpus.fixed()?;
     body.push_str(&by_patience(&english, &corpus)?);
     body.push_str("\n\n");
-    body.push_str(&compared(
-        &fixed,
-        &[("English", &english), ("all", &all)],
-        &corpus,
-    )?);
+    body.push_str(&compared(&fixed, &groups, &corpus)?);
     report.section("Endpointing", &body)
 }
 

@@ -73,6 +73,10 @@ pub(super) async fn of(
     let (mut from, mut word) = (first.start.saturating_sub(LEAD), 0);
     let (mut pauses, mut marked) = (Vec::new(), Vec::new());
     let mut silences = marks.pauses(PAUSE_FRAMES);
+    if recording.is_announcement && silences.is_empty() {
+        // Of short announcements there are plenty; what they could add is ends alone.
+        return Ok(turns);
+    }
     silences.push(last.end..last.end);
     for silence in silences {
         if silence.start - from > LONGEST {
