@@ -77,9 +77,11 @@ pub struct AudioServer {
 pub struct Talk {
     /// The name that calls Goobster when several people are present.
     pub wake_name: String,
-    /// Milliseconds of silence that end a turn, 200 to 3000, the same for everybody; left out, it follows the speaker and
-    /// their words.
+    /// Milliseconds of silence that end a turn, 200 to 3000, the same for everybody.
     pub patience_ms: Option<u64>,
+    /// Whether that silence follows the speaker's pauses and how complete their words are, from 320 to 1400 ms; a
+    /// `patience_ms` that is set goes before it.
+    pub adaptive_patience: bool,
     /// Milliseconds of speech over a reply that stop it, 200 to 5000.
     pub barge_in_ms: Option<u64>,
 }
@@ -89,6 +91,7 @@ impl Default for Talk {
         Self {
             wake_name: "Goobster".to_owned(),
             patience_ms: None,
+            adaptive_patience: false,
             barge_in_ms: None,
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
+use goobster_audio::endpoint::EndpointConfig;
 use goobster_core::language::Language;
 use goobster_core::ports::LanguageChoice;
 use goobster_core::time::UtcMillis;
@@ -92,14 +93,7 @@ pub fn parts(engines: &Engines, config: &Config, pace: Pace) -> Result<RoomParts
     if let Some(barge_in) = config.conversation.barge_in() {
         conversation.barge_in = barge_in;
     }
-    let mut endpoint = goobster_audio::endpoint::EndpointConfig::adapting();
-    if let Some(patience) = config.conversation.patience() {
-        // Who names a patience gets just that one, whoever speaks and whatever they say.
-        endpoint.adaptive = None;
-        endpoint.patience = patience;
-        endpoint.post_roll = endpoint.post_roll.min(patience);
-        endpoint.hush = endpoint.hush.min(patience);
-    }
+    let endpoint = endpoint(config);
     let recogniser = engines.recogniser(None)?;
     let language = config.language_choice(LanguageChoice::Fixed(Language::ENGLISH))?;
     if let LanguageChoice::Fixed(language) = language {
@@ -118,6 +112,23 @@ pub fn parts(engines: &Engines, config: &Config, pace: Pace) -> Result<RoomParts
         loudspeaker: None,
         limits: None,
     })
+}
+
+/// When a turn ends: after the patience that was set, the same for everybody, else as the preset says.
+fn endpoint(config: &Config) -> EndpointConfig {
+    match config.conversation.patience() {
+        Some(patience) => {
+            let preset = EndpointConfig::conversation();
+            EndpointConfig {
+                patience,
+                post_roll: preset.post_roll.min(patience),
+                hush: preset.hush.min(patience),
+                ..preset
+            }
+        }
+        None if config.conversation.adaptive_patience => EndpointConfig::adapting(),
+        None => EndpointConfig::conversation(),
+    }
 }
 
 fn report(
@@ -210,7 +221,24 @@ pub(super) fn names(files: &[PathBuf]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+
+    #[test]
+    fn a_patience_that_is_set_is_kept_with_everybody() {
+        let mut config = Config::default();
+        assert_eq!(endpoint(&config), EndpointConfig::conversation());
+        config.conversation.adaptive_patience = true;
+        assert_eq!(endpoint(&config), EndpointConfig::adapting());
+        config.conversation.patience_ms = Some(200);
+        let fixed = endpoint(&config);
+        assert_eq!(
+            (fixed.patience, fixed.adaptive),
+            (Duration::from_millis(200), None)
+        );
+        fixed.check().unwrap();
+    }
 
     #[test]
     fn speakers_of_the_same_name_are_told_apart() {

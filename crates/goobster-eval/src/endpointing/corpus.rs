@@ -15,7 +15,7 @@ use serde::Deserialize;
 const SPOKEN: &str = include_str!("../../data/spoken.json");
 /// An announcement of fewer words is a building block ("press", "extension"), not something that somebody says.
 const ANNOUNCED_WORDS: usize = 6;
-/// How those speakers are labelled.
+/// How the speaker of the announcements is labelled.
 const ANNOUNCER: &str = "announcer";
 /// The longest recording, in samples: five minutes.
 const LONGEST: usize = 300 * 16_000;
@@ -51,13 +51,13 @@ pub(super) fn recordings(engines: &Engines<'_>, announcements: usize) -> anyhow:
     }
     let cache = Cache::locate()?;
     let mut recordings = Vec::new();
-    let mut add = |path: &Path, name: String, speaker: &str, language, transcript: &str| {
+    let mut add = |path: &Path, name: String, speaker: &str, transcript: &str| {
         let sound = AudioFile::open(path)?.read_all(LONGEST)?;
         recordings.push(Recording {
             name,
             speaker: speaker.to_owned(),
-            language,
-            is_announcement: speaker.starts_with(ANNOUNCER),
+            language: Language::ENGLISH,
+            is_announcement: speaker == ANNOUNCER,
             transcript: transcript.to_owned(),
             sound,
         });
@@ -65,35 +65,22 @@ pub(super) fn recordings(engines: &Engines<'_>, announcements: usize) -> anyhow:
     };
     for clip in speech_clips()? {
         let path = cache.root().join("speech").join(&clip.file);
-        add(
-            &path,
-            clip.file.clone(),
-            &clip.speaker,
-            Language::ENGLISH,
-            &clip.transcript,
-        )?;
+        add(&path, clip.file.clone(), &clip.speaker, &clip.transcript)?;
     }
     let folder = cache.root().join("evaluation");
     for spoken in serde_json::from_str::<Vec<Spoken>>(SPOKEN).context("spoken.json")? {
         let path = folder.join(&spoken.file);
-        add(
-            &path,
-            spoken.file,
-            &spoken.speaker,
-            Language::ENGLISH,
-            &spoken.transcript,
-        )?;
+        add(&path, spoken.file, &spoken.speaker, &spoken.transcript)?;
     }
-    for code in ["en"] {
-        let text = folder.join(format!("prompts-{code}.txt.gz"));
-        for (key, transcript) in announced(&text)?.into_iter().take(announcements) {
-            let name = format!("prompts-{code}/{key}.wav");
-            let path = folder.join(&name);
-            // A few announcements are listed but not recorded.
-            if path.is_file() {
-                let language = code.parse().map_err(anyhow::Error::from)?;
-                add(&path, name, &format!("{ANNOUNCER} {code}"), language, &transcript)?;
-            }
+    for (key, transcript) in announced(&folder.join("prompts-en.txt.gz"))?
+        .into_iter()
+        .take(announcements)
+    {
+        let name = format!("prompts-en/{key}.wav");
+        let path = folder.join(&name);
+        // A few announcements are listed but not recorded.
+        if path.is_file() {
+            add(&path, name, ANNOUNCER, &transcript)?;
         }
     }
     Ok(recordings)
