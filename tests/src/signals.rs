@@ -2,8 +2,12 @@
 //!
 //! 16 kHz mono in `-1.0..=1.0`. Levels are RMS in dB relative to full scale (a full-scale square wave is 0 dB).
 
+mod game;
+
 use std::f64::consts::TAU;
 use std::iter::repeat_n;
+
+pub use game::game;
 
 /// Samples a second.
 const RATE: f64 = 16_000.0;
@@ -278,6 +282,7 @@ mod tests {
             ("noise", (|| white_noise(20.0, -30.0, 1)) as fn() -> Vec<f32>),
             ("tones", || pulsed_tones(20.0, -30.0)),
             ("music", || music(20.0, -30.0, 1)),
+            ("game", || game(20.0, -30.0, 1)),
         ] {
             let sound = make();
             assert_eq!(sound.len(), 320_000, "{name}");

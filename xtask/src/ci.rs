@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use crate::{shell, test, tidy};
+use crate::{instructions, shell, test, tidy};
 
 /// A feature that a user may choose, and what a machine must have to compile it.
 struct Feature {
@@ -84,7 +84,7 @@ impl Outcome {
 }
 
 pub(crate) fn run() -> Result<()> {
-    let steps: [Step; 7] = [
+    let steps: [Step; 8] = [
         ("fmt", || {
             whole(shell::run(shell::cargo().args(["fmt", "--all", "--check"])))
         }),
@@ -107,6 +107,10 @@ pub(crate) fn run() -> Result<()> {
                     .args(["doc", "--workspace", "--no-deps"])
                     .env("RUSTDOCFLAGS", "-D warnings"),
             ))
+        }),
+        ("counts", || {
+            crate::setup::whatever_is_missing()?;
+            instructions::check()
         }),
         ("features", features),
         ("deny", deny),

@@ -1,11 +1,13 @@
-//! The one entry for people: `cargo xtask setup`, `demo`, `test`, `ci`, `tidy`, `eval`, `bench`, `soak`.
+//! The one entry for people: `cargo xtask setup`, `demo`, `test`, `ci`, `tidy`, `eval`, `bench`, `instructions`, `soak`.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
     reason = "a command-line tool talks to its user"
 )]
 
+mod bench;
 mod ci;
+mod instructions;
 mod metadata;
 mod product;
 mod setup;
@@ -40,8 +42,10 @@ enum Command {
     Tidy,
     /// Measure word errors and write docs/accuracy.md
     Eval(product::Passed),
-    /// Run the benchmarks
-    Bench(product::Passed),
+    /// Count the audio kernels' instructions and compare them with the committed counts
+    Instructions(instructions::Arguments),
+    /// Run the benchmarks beside their peers and write docs/performance.md
+    Bench(bench::Arguments),
     /// Run sessions under random faults: --seeds N --seed-start S
     Soak(product::Passed),
 }
@@ -54,7 +58,8 @@ fn main() -> ExitCode {
         Command::Ci => ci::run(),
         Command::Tidy => tidy::run(),
         Command::Eval(passed) => product::eval(&passed),
-        Command::Bench(passed) => product::bench(&passed),
+        Command::Instructions(arguments) => instructions::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Soak(passed) => product::soak(&passed),
     };
     match result {
@@ -83,6 +88,8 @@ mod tests {
     fn arguments_after_two_dashes_are_passed_on() {
         let a = Arguments::try_parse_from(["x", "demo", "--", "--fast", "my.mp3"]).unwrap();
         assert!(matches!(a.command, Command::Demo(p) if p.arguments == ["--fast", "my.mp3"]));
+        let a = Arguments::try_parse_from(["x", "bench", "--quick", "vad", "--", "--save-baseline", "me"]);
+        assert!(a.is_ok(), "criterion's arguments come after the two dashes");
         let a = Arguments::try_parse_from(["x", "soak", "--seeds", "3"]).unwrap();
         assert!(matches!(a.command, Command::Soak(p) if p.arguments == ["--seeds", "3"]));
     }

@@ -54,16 +54,6 @@ fn rehearsals(arguments: &[String]) -> Option<Vec<String>> {
     })
 }
 
-/// The benchmarks.
-pub(crate) fn bench(passed: &Passed) -> Result<()> {
-    setup::whatever_is_missing()?;
-    shell::run(
-        shell::cargo()
-            .args(["bench", "-p", "goobster-benches"])
-            .args(&passed.arguments),
-    )
-}
-
 /// Starts the product where the user stands, so that the files they name are found. Cargo's progress is shown: a first
 /// build takes minutes.
 fn goobster(subcommand: &str, passed: &Passed) -> Result<()> {

@@ -4,6 +4,7 @@
 //!
 //! - [`mod@file`]: recordings of any common format, decoded piece by piece.
 //! - [`opus`]: packets from the network, one decoder a speaker, with concealment of what is lost.
+//! - [`decimate`]: 48 kHz stereo as Discord's clients and sound cards give it, to 16 kHz mono, by a filter of its own.
 //! - [`resample`]: any sample rate to any other, for streams.
 //! - [`vad`]: how likely a short window holds speech; [`endpoint`]: where utterances begin and end.
 //! - [`listener`]: both, with pre-roll and buffers from a [`pool`]: one speaker's sound in, utterances out.
@@ -12,10 +13,12 @@
 //! - [`frame`]: the 20 ms that everything downstream works in.
 //! - [`error`]: the one error type of this crate.
 
+pub mod decimate;
 pub mod endpoint;
 pub mod error;
 pub mod file;
 pub mod frame;
+mod lanes;
 pub mod listener;
 pub mod marks;
 pub mod opus;

@@ -70,11 +70,14 @@ macro_rules! library {
 
 library! {
     captions_in_a_thread = "captions-in-a-thread",
+    commands_for_all = "commands-for-all",
+    commands_for_moderators = "commands-for-moderators",
     consent_asked = "consent-asked",
     consent_late_joiner = "consent-late-joiner",
     consent_withdrawn = "consent-withdrawn",
     inference_conversation = "conversation",
     dave_bot_commits = "dave-bot-commits",
+    dave_come_and_go = "dave-come-and-go",
     dave_down_and_up = "dave-down-and-up",
     dave_garbled = "dave-garbled",
     dave_new_group = "dave-new-group",
@@ -100,6 +103,7 @@ library! {
     kept_voice_server_moved = "kept-voice-server-moved",
     killed = "killed",
     limit_reached = "limit-reached",
+    rest_refuses_deletion = "rest-refuses-deletion",
     rest_unwell = "rest-unwell",
     speak = "speak",
     terminated = "terminated",

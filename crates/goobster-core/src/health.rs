@@ -24,6 +24,10 @@ pub struct HealthConfig {
     pub undecodable: u32,
     /// Packets that are missing before somebody falls silent: 25. Less is a bad network.
     pub missing: u32,
+    /// Frames in a row of which nobody knows whose they are, before the channel is joined anew to learn it: 50, a second.
+    pub unknown: u32,
+    /// How often in a row that is tried: 3. What is still nobody's then belongs to no member.
+    pub unknown_heals: u32,
     /// Time between two healings: a minute.
     pub heal_every: Duration,
     /// Speakers that are counted at most: 100, more than fit into a voice channel.
@@ -37,6 +41,8 @@ impl Default for HealthConfig {
             announced: Duration::from_secs(3),
             undecodable: 25,
             missing: 25,
+            unknown: 50,
+            unknown_heals: 3,
             heal_every: Duration::from_mins(1),
             speakers: 100,
         }
@@ -209,7 +215,21 @@ pub struct Health {
     healed_at: Option<Moment>,
     /// Somebody is unheard, and nothing was done about it yet.
     wanted: bool,
+    strangers: Strangers,
 }
+
+/// Sound of nobody known: a member's whose announcement was lost, or none of any member's at all.
+#[derive(Debug, Clone, Copy, Default)]
+struct Strangers {
+    /// Frames in a row, and when the last came.
+    streak: u32,
+    last: Option<Moment>,
+    /// Healings that this has caused since somebody new was announced.
+    heals: u32,
+}
+
+/// Frames that are further apart than this are not one stream.
+const STREAK: Duration = Duration::from_millis(500);
 
 impl Health {
     /// A call in which nobody was heard yet.
@@ -220,6 +240,11 @@ impl Health {
             unknown: 0,
             healed_at: None,
             wanted: false,
+            strangers: Strangers {
+                streak: 0,
+                last: None,
+                heals: 0,
+            },
         }
     }
 
@@ -248,6 +273,7 @@ impl Health {
                 self.speakers.remove(&who);
             }
             HealthEvent::Announced { who } => {
+                self.strangers.streak = 0;
                 if let Some(speaker) = self.speakers.get_mut(&who)
                     && !speaker.muted
                     && speaker.stream == Stream::Quiet
@@ -263,7 +289,7 @@ impl Health {
                     speaker.missing = speaker.missing.saturating_add(packets);
                 }
             }
-            HealthEvent::Unknown => self.unknown += 1,
+            HealthEvent::Unknown => self.stranger(now, &mut effects),
             HealthEvent::Words { who, count } => {
                 if let Some(speaker) = self.speakers.get_mut(&who) {
                     speaker.health.words += count;
@@ -279,6 +305,7 @@ impl Health {
                 }
             }
             HealthEvent::Rejoined => {
+                self.strangers.streak = 0;
                 for speaker in self.speakers.values_mut() {
                     speaker.stream = Stream::Quiet;
                     speaker.nonsense = 0;
@@ -289,6 +316,30 @@ impl Health {
             HealthEvent::Tick => self.examine(now, &mut effects),
         }
         effects
+    }
+
+    /// Somebody talks whom nobody announced to us: the channel is joined anew, where everybody is announced again.
+    fn stranger(&mut self, now: Moment, effects: &mut Vec<HealthEffect>) {
+        self.unknown += 1;
+        let strangers = &mut self.strangers;
+        let goes_on = strangers
+            .last
+            .replace(now)
+            .is_some_and(|last| now.since(last) < STREAK);
+        strangers.streak = if goes_on {
+            strangers.streak.saturating_add(1)
+        } else {
+            1
+        };
+        let may = self
+            .healed_at
+            .is_none_or(|at| now.since(at) >= self.config.heal_every);
+        if strangers.streak >= self.config.unknown && strangers.heals < self.config.unknown_heals && may {
+            strangers.streak = 0;
+            strangers.heals += 1;
+            self.healed_at = Some(now);
+            effects.push(HealthEffect::Heal);
+        }
     }
 
     fn frame(&mut self, now: Moment, who: UserId, kind: FrameKind, effects: &mut Vec<HealthEffect>) {
@@ -302,7 +353,10 @@ impl Health {
                 health.decoded += 1;
                 speaker.nonsense = 0;
                 speaker.missing = 0;
-                speaker.heard_once = true;
+                // Whose sound it is was learnt, perhaps by healing.
+                if !std::mem::replace(&mut speaker.heard_once, true) {
+                    self.strangers.heals = 0;
+                }
                 speaker.stream = Stream::Talking(now);
                 health.hears = Hears::Yes;
                 if std::mem::take(&mut speaker.deaf) {
@@ -574,9 +628,33 @@ mod tests {
         assert_eq!(health.unknown(), 1);
     }
 
+    #[test]
+    fn sound_of_nobody_known_is_healed_within_bounds() {
+        let mut health = call();
+        let mut healed = Vec::new();
+        // A second is none yet, and packets far apart are no stream.
+        for n in 0..60 {
+            assert_eq!(health.step(at(n * 600), HealthEvent::Unknown), []);
+        }
+        for n in 0..60_000 {
+            let now = 100_000 + n * 20;
+            if health.step(at(now), HealthEvent::Unknown) == [HealthEffect::Heal] {
+                healed.push(now);
+                health.step(at(now), HealthEvent::Rejoined);
+            }
+        }
+        assert_eq!(healed.len(), 3, "what stays nobody's is left alone");
+        assert!(healed[0] <= 101_000 && healed.windows(2).all(|w| w[1] - w[0] >= 60_000));
+        // Once somebody new is heard, it may help again.
+        health.step(at(2_000_000), frame(FrameKind::Voice));
+        let again = (0..60)
+            .any(|n| health.step(at(2_000_020 + n * 20), HealthEvent::Unknown) == [HealthEffect::Heal]);
+        assert!(again);
+    }
+
     proptest! {
         #[test]
-        fn deafness_is_told_in_turns_and_healing_is_bounded(events in proptest::collection::vec((0..10_u8, 0..3_u64, 0..3000_u64), 0..200)) {
+        fn deafness_is_told_in_turns_and_healing_is_bounded(events in proptest::collection::vec((0..11_u8, 0..3_u64, 0..3000_u64), 0..200)) {
             let mut health = Health::new(HealthConfig { speakers: 2, ..HealthConfig::default() });
             let (mut now, mut last_heal) = (0, None::<u64>);
             let mut deaf = std::collections::BTreeSet::new();
@@ -593,6 +671,7 @@ mod tests {
                     6 => HealthEvent::Frame { who, kind: FrameKind::Undecodable },
                     7 => HealthEvent::Frame { who, kind: FrameKind::Concealed },
                     8 => HealthEvent::Frame { who, kind: FrameKind::Voice },
+                    9 => HealthEvent::Unknown,
                     _ => HealthEvent::Tick,
                 };
                 for effect in health.step(at(now), event) {

@@ -4,10 +4,15 @@
 //! - [`latency`]: end of speech to final caption and to first reply audio, over turns of a real conversation.
 //! - [`voices`]: how well the voices are heard, and how soon they begin.
 //! - [`noise`]: captions made from what is not speech, and speech heard over music.
-//! - [`endpointing`]: pauses taken for the end of a turn, and how soon an end is known.
+//! - [`loss`]: what lost packets cost, and [`decode`]: which way from a packet to 16 kHz; only when asked for. Both send
+//!   the recordings through [`calls`].
+//! - [`endpointing`]: pauses taken for the end of a turn, and how soon an end is known; only when asked for.
 
+mod calls;
+mod decode;
 mod endpointing;
 mod latency;
+mod loss;
 mod noise;
 mod report;
 mod voices;
@@ -25,7 +30,7 @@ use report::Report;
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask eval")]
 struct Args {
-    /// What to measure [default: everything]
+    /// What to measure [default: everything but loss and decode]
     #[arg(value_enum)]
     what: Vec<Measure>,
     /// Write the tables into this Markdown file
@@ -55,6 +60,10 @@ enum Measure {
     Noise,
     /// Pauses taken for the end of a turn, and how soon an end is known
     Endpointing,
+    /// Word errors when packets of a call are lost
+    Loss,
+    /// Word errors and spectrum of two ways to decode a call
+    Decode,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -80,10 +89,16 @@ async fn measure(args: &Args) -> anyhow::Result<()> {
     if wanted(Measure::Noise) {
         noise::measure(args.minutes, &mut report).await.context("noise")?;
     }
-    if wanted(Measure::Endpointing) {
+    if args.what.contains(&Measure::Endpointing) {
         endpointing::measure(args.announcements, &mut report)
             .await
             .context("endpointing")?;
+    }
+    if args.what.contains(&Measure::Loss) {
+        loss::measure(&mut report).await.context("loss")?;
+    }
+    if args.what.contains(&Measure::Decode) {
+        decode::measure(&mut report).await.context("decode")?;
     }
     report.finish()
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use goobster_audio::file::AudioFile;
 use goobster_audio::marks::Marks;
+use goobster_audio::opus::SpeechDecoder;
 use goobster_audio::resample::Resampler;
 use goobster_audio::{SAMPLE_RATE, position};
 use opus2::{Application, Bitrate, Channels, Encoder};
@@ -156,12 +157,20 @@ impl Recording {
         };
         mono.chunks(OPUS_FRAME).map(frame).collect()
     }
+
+    /// The sound as it arrives where no packet is lost: encoded and decoded again, at 16 kHz.
+    pub fn as_sent(&self) -> Result<Vec<f32>, RehearsalError> {
+        let mut decoder = SpeechDecoder::new()?;
+        let mut sound = Vec::with_capacity(self.sound.len());
+        for frame in self.frames(0.0)? {
+            sound.extend_from_slice(decoder.decode(&frame)?);
+        }
+        Ok(sound)
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use goobster_audio::opus::SpeechDecoder;
-
     use super::*;
 
     /// A second of silence, one of a buzz, half a one of silence.

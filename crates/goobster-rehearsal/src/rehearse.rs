@@ -160,7 +160,9 @@ pub async fn rehearse(
         watcher,
     )
     .await?;
+    let mut heard = Vec::new();
     if let Some(scripted) = scripted {
+        heard = scripted.heard();
         scripted.stop().await;
     }
     let figures = Figures::of(&played.timeline);
@@ -168,6 +170,7 @@ pub async fn rehearse(
         timeline: &played.timeline,
         figures: &figures,
         sound: (&played.frames, played.zero),
+        heard: &heard,
         recordings: &prepared.recordings,
     };
     let verdicts: Vec<Verdict> = scenario.expectations.iter().map(|e| judge(e, evidence)).collect();
@@ -220,7 +223,7 @@ fn prepare(shelf: &Shelf, scenario: &Scenario) -> Result<Prepared, RehearsalErro
         }
     }
     for expectation in &scenario.expectations {
-        if let Claim::Echoes { clip, .. } = &expectation.claim {
+        if let Claim::Echoes { clip, .. } | Claim::HeardWhole { clip, .. } = &expectation.claim {
             read(clip)?;
         }
     }

@@ -8,6 +8,19 @@ use std::time::Duration;
 use goobster_core::time::Moment;
 use serde::Serialize;
 
+/// What the bot's process held at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Vital {
+    /// When.
+    pub at: Moment,
+    /// Resident memory, in bytes.
+    pub memory: u64,
+    /// Threads.
+    pub threads: u64,
+    /// Open file descriptors.
+    pub descriptors: u64,
+}
+
 /// Everything that happened.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Timeline {
@@ -45,8 +58,8 @@ pub struct Timeline {
     pub remarks: Vec<Remark>,
     /// Requests to unknown routes and other hosts.
     pub strange_requests: Vec<String>,
-    /// Bytes of memory that the bot's process held.
-    pub memory: Vec<(Moment, u64)>,
+    /// What the bot's process held, looked at every few seconds, where the system tells.
+    pub vitals: Vec<Vital>,
 }
 
 /// Something that a member said.

@@ -5,7 +5,7 @@ mod system;
 
 use std::ffi::OsString;
 use std::fmt;
-use std::io::Write as _;
+use std::io::Write;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -14,6 +14,7 @@ use goobster_models::{
     Artefact, Cache, FetchOptions, ModelError, Profile, State, Terminal, ensure, manifest, missing,
 };
 
+pub(crate) use peers::install as install_peers;
 pub(crate) use system::build_environment;
 
 #[derive(clap::Args)]
@@ -45,6 +46,11 @@ impl fmt::Display for SetupMissing {
 impl std::error::Error for SetupMissing {}
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    set_up(arguments, &mut std::io::stdout().lock())
+}
+
+/// `out` gets the table of what there is.
+fn set_up(arguments: &Arguments, out: &mut dyn Write) -> Result<()> {
     let began = Instant::now();
     let cache = Cache::locate()?;
     let (wanted, elsewhere) = wanted(arguments.profile);
@@ -59,10 +65,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         };
         ensure(&cache, &wanted, &options, &mut Terminal::default())?;
         if arguments.peers {
-            peers::install(&cache)?;
+            for told in peers::install(&cache) {
+                eprintln!("left out: {told}");
+            }
         }
     }
-    table(&cache, &wanted);
+    table(&cache, &wanted, out);
     if arguments.check {
         let lacking = lacking(&cache, &wanted);
         if !lacking.is_empty() {
@@ -84,12 +92,14 @@ pub(crate) fn whatever_is_missing() -> Result<()> {
     if lacking(&cache, &wanted).is_empty() {
         return Ok(());
     }
-    run(&Arguments {
+    let everything = Arguments {
         check: false,
         profile: None,
         from: None,
         peers: false,
-    })
+    };
+    // Standard output belongs to what the caller starts next.
+    set_up(&everything, &mut std::io::stderr().lock())
 }
 
 /// What to install, and a word about each piece that only other systems can run: one is done without those.
@@ -110,8 +120,7 @@ fn lacking(cache: &Cache, wanted: &[&Artefact]) -> Vec<String> {
 }
 
 /// A reader that goes away (`| head`) is no failure.
-fn table(cache: &Cache, wanted: &[&Artefact]) {
-    let mut out = std::io::stdout().lock();
+fn table(cache: &Cache, wanted: &[&Artefact], out: &mut dyn Write) {
     let _ = writeln!(
         out,
         "{:<32} {:>8}  {:<9} {:<18} where",

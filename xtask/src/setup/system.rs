@@ -96,7 +96,7 @@ pub(super) fn install(cache: &Cache) -> Result<()> {
 }
 
 /// What to put before a command so that it runs as root: nothing, or sudo; `None` when neither works.
-fn privilege() -> Option<&'static [&'static str]> {
+pub(super) fn privilege() -> Option<&'static [&'static str]> {
     let root = shell::output(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
     if root {
         Some(&[])
@@ -107,7 +107,7 @@ fn privilege() -> Option<&'static [&'static str]> {
     }
 }
 
-fn apt(prefix: &[&str], packages: &[&str]) -> Result<()> {
+pub(super) fn apt(prefix: &[&str], packages: &[&str]) -> Result<()> {
     let run = |words: &[&str]| {
         let all: Vec<&str> = prefix.iter().chain(words).copied().collect();
         let Some((program, arguments)) = all.split_first() else {
@@ -132,7 +132,7 @@ fn apt(prefix: &[&str], packages: &[&str]) -> Result<()> {
 }
 
 /// The command a person types.
-fn advice(packages: &[&str]) -> String {
+pub(super) fn advice(packages: &[&str]) -> String {
     let list = packages.join(" ");
     if shell::which("apt-get").is_some() {
         format!("sudo apt-get install --no-install-recommends {list}")

@@ -3,6 +3,7 @@
 //! Asking libopus for 16 kHz mono is cheaper than decoding 48 kHz stereo and converting it: 10 against 29 µs a frame
 //! for voice. With a buffer of exactly 320 samples, a lost packet is concealed by exactly 20 ms, so time never drifts.
 
+mod losses;
 mod packet;
 
 use opus2::{Channels, Decoder};
@@ -10,7 +11,8 @@ use opus2::{Channels, Decoder};
 use crate::error::AudioError;
 use crate::frame::{FRAME_SAMPLES, SAMPLE_RATE};
 
-pub use packet::{MAX_PACKET_BYTES, packet_samples};
+pub use losses::{MadeGood, StreamDecoder};
+pub use packet::{MAX_PACKET_BYTES, carries_predecessor, packet_samples};
 
 /// The longest packet: 120 ms.
 pub(crate) const MAX_PACKET_SAMPLES: usize = 6 * FRAME_SAMPLES;
@@ -53,8 +55,7 @@ impl SpeechDecoder {
 
     /// Stands in for a lost packet of another length, rounded to 2.5 ms and at most 120 ms.
     pub fn conceal_samples(&mut self, samples: usize) -> Result<&[f32], AudioError> {
-        let steps = (samples + CONCEAL_STEP / 2) / CONCEAL_STEP;
-        let samples = (steps * CONCEAL_STEP).clamp(CONCEAL_STEP, MAX_PACKET_SAMPLES);
+        let samples = whole_steps(samples);
         let run = self.inner.decode_float(&[], &mut self.pcm[..samples], false);
         self.finish(0, run)
     }
@@ -62,10 +63,16 @@ impl SpeechDecoder {
     /// Recovers one lost 20 ms packet from the copy that the packet after it carries (in-band FEC); conceals when it
     /// carries none. Exactly 320 samples. Decode `next` itself afterwards.
     pub fn decode_fec(&mut self, next: &[u8]) -> Result<&[f32], AudioError> {
+        self.recover(FRAME_SAMPLES, next)
+    }
+
+    /// [`decode_fec`](Self::decode_fec) for a lost packet of another length, rounded as by
+    /// [`conceal_samples`](Self::conceal_samples). A copy is as long as the packet that carries it: a longer loss is
+    /// concealed up to where the copy begins, a shorter one altogether.
+    pub fn recover(&mut self, samples: usize, next: &[u8]) -> Result<&[f32], AudioError> {
         packet_samples(next)?;
-        let run = self
-            .inner
-            .decode_float(next, &mut self.pcm[..FRAME_SAMPLES], true);
+        let samples = whole_steps(samples);
+        let run = self.inner.decode_float(next, &mut self.pcm[..samples], true);
         self.finish(next.len(), run)
     }
 
@@ -93,6 +100,12 @@ impl SpeechDecoder {
         tame(pcm);
         Ok(pcm)
     }
+}
+
+/// The nearest length that concealment can have.
+fn whole_steps(samples: usize) -> usize {
+    let steps = samples.min(MAX_PACKET_SAMPLES).saturating_add(CONCEAL_STEP / 2) / CONCEAL_STEP;
+    (steps * CONCEAL_STEP).clamp(CONCEAL_STEP, MAX_PACKET_SAMPLES)
 }
 
 /// Float output may exceed full scale; what a broken packet turns into no number at all becomes silence.

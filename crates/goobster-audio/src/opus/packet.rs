@@ -36,6 +36,54 @@ pub fn packet_samples(packet: &[u8]) -> Result<usize, AudioError> {
     Ok(samples)
 }
 
+/// Whether a packet carries a copy of the sound right before it (in-band FEC): SILK's flag for that (RFC 6716, section
+/// 4.2.3). CELT has no such copies.
+pub fn carries_predecessor(packet: &[u8]) -> bool {
+    let (Some(toc), Some(first)) = (packet.first(), first_frame_byte(packet)) else {
+        return false;
+    };
+    let config = toc >> 3;
+    let twenties = match config {
+        0..=11 => [1, 1, 2, 3][usize::from(config & 3)],
+        12..=15 => 1,
+        _ => return false,
+    };
+    // A flag of voice activity for each 20 ms, then the flag of the copy; the same again for the side channel.
+    let middle = first >> (7 - twenties) & 1;
+    let side = if toc & 0b100 == 0 {
+        0
+    } else {
+        first >> (6 - 2 * twenties) & 1
+    };
+    middle | side == 1
+}
+
+/// The first byte of a packet's first frame; `None` when that frame has none (RFC 6716, section 3.2).
+fn first_frame_byte(packet: &[u8]) -> Option<u8> {
+    let (toc, rest) = packet.split_first()?;
+    let sized = |rest: &[u8]| match rest {
+        [1..=251, first, ..] | [252..=255, _, first, ..] => Some(*first),
+        _ => None,
+    };
+    match toc & 0b11 {
+        0 | 1 => rest.first().copied(),
+        2 => sized(rest),
+        _ => {
+            let (count, mut rest) = rest.split_first()?;
+            if count & 0x40 != 0 {
+                // The length of the padding, which stands at the end: bytes of 255 and one that is less.
+                let more = rest.iter().take_while(|byte| **byte == 255).count();
+                rest = rest.get(more + 1..)?;
+            }
+            if count & 0x80 == 0 {
+                rest.first().copied()
+            } else {
+                sized(rest)
+            }
+        }
+    }
+}
+
 /// Samples at 16 kHz in one frame of a packet that begins with `toc` (RFC 6716, table 2).
 fn frame_samples(toc: u8) -> usize {
     let config = toc >> 3;

@@ -8,6 +8,12 @@ use proptest::prelude::*;
 use super::*;
 
 fn voice(packets: usize, stereo: bool) -> Vec<Vec<u8>> {
+    packets_of(packets, stereo, 20)
+}
+
+/// Packets of so many milliseconds, each with a copy of the one before it.
+fn packets_of(packets: usize, stereo: bool, milliseconds: usize) -> Vec<Vec<u8>> {
+    let frame = 48 * milliseconds;
     let channels = if stereo { Channels::Stereo } else { Channels::Mono };
     let mut encoder = Encoder::new(48_000, channels, Application::Voip).unwrap();
     encoder.set_bitrate(Bitrate::Bits(32_000)).unwrap();
@@ -16,9 +22,9 @@ fn voice(packets: usize, stereo: bool) -> Vec<Vec<u8>> {
     let width = if stereo { 2 } else { 1 };
     (0..packets)
         .map(|packet| {
-            let pcm: Vec<f32> = (0..960 * width)
+            let pcm: Vec<f32> = (0..frame * width)
                 .map(|n| {
-                    let t = (packet * 960 + n / width) as f64 / 48_000.0;
+                    let t = (packet * frame + n / width) as f64 / 48_000.0;
                     // A gliding tone with overtones: nearer to a voice than a sine.
                     let phase = TAU * 140.0 * t - 40.0 / 0.7 * (TAU * 0.7 * t).cos();
                     (1..6)
@@ -84,9 +90,129 @@ fn a_packet_carries_its_predecessor() {
     let original = whole.decode(&packets[20]).unwrap().to_vec();
     let recovered = lossy.decode_fec(&packets[21]).unwrap();
     assert_eq!(recovered.len(), 320);
-    let dot: f32 = original.iter().zip(recovered).map(|(a, b)| a * b).sum();
-    let correlation = dot / (rms(&original) * rms(recovered) * 320.0);
-    assert!(correlation > 0.8, "correlation {correlation}");
+    let alike = correlation(&original, recovered);
+    assert!(alike > 0.8, "correlation {alike}");
+}
+
+/// How alike two sounds are, from -1 to 1.
+fn correlation(a: &[f32], b: &[f32]) -> f32 {
+    let dot: f32 = a.iter().zip(b).map(|(a, b)| a * b).sum();
+    dot / (rms(a) * rms(b) * a.len() as f32)
+}
+
+#[test]
+fn packets_of_any_length_are_concealed_and_recovered_by_their_length() {
+    for milliseconds in [10, 20, 40, 60] {
+        let samples = 16 * milliseconds;
+        for stereo in [false, true] {
+            let packets = packets_of(30, stereo, milliseconds);
+            let (mut whole, mut lossy) = (SpeechDecoder::new().unwrap(), StreamDecoder::new().unwrap());
+            let mut heard = Vec::new();
+            let mut original = Vec::new();
+            let mut recovered = 0;
+            for (n, packet) in packets.iter().enumerate() {
+                original.extend_from_slice(whole.decode(packet).unwrap());
+                let mut take = |sound: &[f32]| heard.extend_from_slice(sound);
+                if [4, 6, 7].contains(&n) {
+                    lossy.lost(&mut take).unwrap();
+                } else if lossy.packet(packet, &mut take).unwrap() == Some(MadeGood::Recovered) {
+                    assert!([5, 8].contains(&n), "{milliseconds} ms: {n}");
+                    recovered += 1;
+                }
+            }
+            assert_eq!(heard.len(), 30 * samples, "{milliseconds} ms");
+            assert_eq!(recovered, 2, "{milliseconds} ms, stereo {stereo}");
+            // Long packets hold several frames of 20 ms, and the copy is of the last one only: those keep their length.
+            if milliseconds <= 20 {
+                let lost = 4 * samples..5 * samples;
+                let alike = correlation(&original[lost.clone()], &heard[lost]);
+                assert!(alike > 0.8, "{milliseconds} ms, stereo {stereo}: {alike}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_copy_is_nearer_to_what_was_lost_than_concealment() {
+    let packets = voice(24, false);
+    let (mut whole, mut recovering) = (SpeechDecoder::new().unwrap(), SpeechDecoder::new().unwrap());
+    let mut concealing = SpeechDecoder::new().unwrap();
+    let (mut errors, mut errors_without) = (0.0, 0.0);
+    for (n, packet) in packets.iter().enumerate() {
+        let original = whole.decode(packet).unwrap().to_vec();
+        let error = |sound: &[f32]| {
+            original
+                .iter()
+                .zip(sound)
+                .map(|(a, b)| (a - b).powi(2))
+                .sum::<f32>()
+        };
+        if [8, 13, 18].contains(&n) {
+            errors_without += error(concealing.conceal().unwrap());
+            errors += error(recovering.decode_fec(&packets[n + 1]).unwrap());
+        } else {
+            concealing.decode(packet).unwrap();
+            recovering.decode(packet).unwrap();
+        }
+    }
+    assert!(errors < 0.5 * errors_without, "{errors} against {errors_without}");
+}
+
+#[test]
+fn what_no_packet_follows_is_concealed_when_asked_for() {
+    let packets = voice(10, false);
+    let mut stream = StreamDecoder::new().unwrap();
+    let mut samples = 0;
+    let mut take = |sound: &[f32]| samples += sound.len();
+    for packet in &packets {
+        stream.packet(packet, &mut take).unwrap();
+    }
+    stream.lost(&mut take).unwrap();
+    assert!(stream.packet(&[], &mut take).is_err());
+    stream.settle(&mut take).unwrap();
+    stream.settle(&mut take).unwrap();
+    assert_eq!(samples, 11 * 320);
+    stream.lost(&mut |_| ()).unwrap();
+    stream.reset().unwrap();
+    assert_eq!(
+        stream.packet(&packets[0], &mut |_| ()).unwrap(),
+        None,
+        "a new stream owes nothing"
+    );
+}
+
+#[test]
+fn only_packets_with_a_copy_are_said_to_carry_one() {
+    let with = voice(30, false);
+    assert!(with[1..20].iter().all(|p| carries_predecessor(p)));
+    assert!(!carries_predecessor(&with[0]), "there was none before it");
+    let mut encoder = Encoder::new(48_000, Channels::Mono, Application::Voip).unwrap();
+    encoder.set_bitrate(Bitrate::Bits(32_000)).unwrap();
+    let tone: Vec<f32> = (0..960).map(|n| (n as f32 * 0.02).sin() * 0.3).collect();
+    for _ in 0..20 {
+        assert!(!carries_predecessor(
+            &encoder.encode_vec_float(&tone, 1275).unwrap()
+        ));
+    }
+    // CELT; nothing; a frame count of none; two frames, the first of no bytes; padding and nothing else.
+    for packet in [
+        &[0xfc, 0xff, 0xff][..],
+        &[],
+        &[0x03],
+        &[0x0a, 0, 0xff],
+        &[0x0b, 0x42, 255, 255],
+    ] {
+        assert!(!carries_predecessor(packet), "{packet:x?}");
+    }
+    // SILK of 20 ms: alone, twice with a length before the first, three times behind the length of the padding.
+    for packet in [
+        &[0x08, 0x40][..],
+        &[0x0a, 1, 0x40, 0],
+        &[0x0b, 0x43, 1, 0x40, 0, 0, 0],
+        &[0x0b, 0xc2, 255, 0, 1, 0x40],
+    ] {
+        assert!(carries_predecessor(packet), "{packet:x?}");
+    }
 }
 
 #[test]

@@ -242,8 +242,11 @@ Examples:
   goobster rehearse question.wav                     a member says your recording
   goobster rehearse --scenario kept-dragged --scenario my-scenario.toml
   goobster rehearse --list
-  goobster rehearse --soak 20 --seed-start 7         random faults, with engines that need no model"
+  goobster rehearse --scenario three-speakers-with-loss --seeds 10
+  goobster rehearse --soak 20 --seed-start 7         random faults, with engines that need no model
+  goobster rehearse --endurance 30                   half an hour of talk, and what is left over after it"
 )]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub struct Rehearse {
     /// Recordings that a member says, one after the other
     #[arg(value_name = "WAV")]
@@ -260,10 +263,25 @@ pub struct Rehearse {
     /// Hear and speak with scripted engines, which know the recordings and need no model
     #[arg(long)]
     pub scripted: bool,
+    /// Voices are not encrypted from end to end, whatever the scenario says
+    #[arg(long)]
+    pub without_dave: bool,
+    /// Play each scenario with this many seeds, and tell the word errors of all of them together
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub seeds: Option<u32>,
     /// Play this many random fault scripts instead
     #[arg(long, value_name = "N", conflicts_with_all = ["scenario", "recordings"])]
     pub soak: Option<u32>,
-    /// The first seed of --soak
+    /// Let members talk, leave and come back for this many minutes instead
+    #[arg(long, value_name = "MINUTES", conflicts_with_all = ["scenario", "recordings", "soak"])]
+    pub endurance: Option<u32>,
+    /// How often members leave and come back in --endurance
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub returns: u32,
+    /// Members of --endurance, at most three of them talk at once
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(2..=10))]
+    pub members: u8,
+    /// The first seed of --soak and --seeds, the seed of --endurance
     #[arg(long, value_name = "SEED", default_value_t = 1)]
     pub seed_start: u64,
     /// Scripts of --soak that run at the same time

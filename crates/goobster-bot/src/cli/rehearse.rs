@@ -10,7 +10,8 @@ use comfy_table::{CellAlignment, Table, presets};
 use goobster_models::manifest;
 use goobster_rehearsal::recording::Shelf;
 use goobster_rehearsal::scenario::Engines as ScriptedEngines;
-use goobster_rehearsal::soak::{Clips, SoakOptions, soak};
+use goobster_rehearsal::soak::{Clips, Endurance, SoakOptions, soak};
+use goobster_rehearsal::words::WordErrors;
 use goobster_rehearsal::{
     BotCommand, Happening, Outcome, RehearsalError, RehearsalOptions, Scenario, Watcher,
 };
@@ -41,19 +42,49 @@ pub(super) async fn run(
         return soaked(args, runs, bot, shelf, terminal).await;
     }
     let mut failed = Vec::new();
-    for (name, scenario, beside) in scenarios(args)? {
+    for Piece {
+        name,
+        scenario,
+        beside,
+    } in pieces(args)?
+    {
         let mut options = RehearsalOptions::new(scenario, bot.clone());
         options.shelf = Shelf {
             beside,
             ..shelf.clone()
         };
         options.engines = args.scripted.then_some(ScriptedEngines::Scripted);
-        options.out = Some(args.out.join(&name));
-        terminal.line(&format!("\n— {} —", options.scenario.title))?;
-        let outcome = watch(options, terminal).await?;
-        report(&outcome, terminal)?;
-        if !outcome.passed() {
-            failed.push(name);
+        options.scenario.dave &= !args.without_dave;
+        let mut errors = WordErrors::default();
+        for seed in seeds(args) {
+            let mut options = options.clone();
+            let name = match seed {
+                None => name.clone(),
+                Some(seed) => {
+                    options.scenario.seed = seed;
+                    format!("{name}-{seed}")
+                }
+            };
+            options.out = Some(args.out.join(&name));
+            terminal.line(&format!("\n— {} —", options.scenario.title))?;
+            let outcome = watch(options, terminal).await?;
+            report(&outcome, terminal)?;
+            errors += outcome.figures.word_errors;
+            if !outcome.passed() {
+                failed.push(name);
+            }
+        }
+        if let Some(seeds) = args.seeds {
+            terminal.line(&format!(
+                "{name}, {seeds} seeds: {} of {} words wrong ({:.2} %)",
+                errors.errors,
+                errors.words,
+                errors.percent()
+            ))?;
+            terminal.event(&serde_json::json!({
+                "event": "seeds", "scenario": name, "seeds": seeds, "words": errors.words,
+                "word_errors": errors.errors, "word_errors_percent": errors.percent(),
+            }))?;
         }
     }
     if failed.is_empty() {
@@ -154,8 +185,39 @@ fn have_everything(config: &Config, common: &Common, terminal: Terminal) -> Resu
     Ok(goobster_models::Cache::locate()?.root().join("speech"))
 }
 
-/// The scenarios that were asked for, by name, with the folder that their recordings may lie in.
-fn scenarios(args: &Rehearse) -> Result<Vec<(String, Scenario, Option<PathBuf>)>, Failure> {
+/// The seeds to play with; none leaves it to the scenario.
+fn seeds(args: &Rehearse) -> Vec<Option<u64>> {
+    match args.seeds {
+        None => vec![None],
+        Some(n) => (0..u64::from(n))
+            .map(|n| Some(args.seed_start.wrapping_add(n)))
+            .collect(),
+    }
+}
+
+/// A scenario that was asked for.
+struct Piece {
+    name: String,
+    scenario: Scenario,
+    /// The folder that its recordings may lie in.
+    beside: Option<PathBuf>,
+}
+
+/// The scenarios that were asked for.
+fn pieces(args: &Rehearse) -> Result<Vec<Piece>, Failure> {
+    if let Some(minutes) = args.endurance {
+        let endurance = Endurance {
+            seed: args.seed_start,
+            lasts: Duration::from_mins(u64::from(minutes)),
+            returns: args.returns,
+            members: usize::from(args.members),
+        };
+        return Ok(vec![Piece {
+            name: "endurance".to_owned(),
+            scenario: endurance.scenario(&Clips::default()),
+            beside: None,
+        }]);
+    }
     let mut found = Vec::new();
     for wanted in &args.scenario {
         let name = Path::new(wanted)
@@ -171,7 +233,11 @@ fn scenarios(args: &Rehearse) -> Result<Vec<(String, Scenario, Option<PathBuf>)>
             })?;
             Scenario::parse(&text).map_err(|e| Failure::BadInput(e.in_file(wanted).to_string()))?
         };
-        found.push((name, scenario, Path::new(wanted).parent().map(Path::to_owned)));
+        found.push(Piece {
+            name,
+            scenario,
+            beside: Path::new(wanted).parent().map(Path::to_owned),
+        });
     }
     if !args.recordings.is_empty() || found.is_empty() {
         let names: Vec<String> = args
@@ -182,17 +248,17 @@ fn scenarios(args: &Rehearse) -> Result<Vec<(String, Scenario, Option<PathBuf>)>
         if names.is_empty() {
             let scenario = Scenario::named("conversation");
             let scenario = scenario.ok_or_else(|| Failure::Failed("the library is empty".to_owned()))?;
-            found.push((
-                "conversation".to_owned(),
-                scenario.map_err(|e| Failure::BadInput(e.to_string()))?,
-                None,
-            ));
+            found.push(Piece {
+                name: "conversation".to_owned(),
+                scenario: scenario.map_err(|e| Failure::BadInput(e.to_string()))?,
+                beside: None,
+            });
         } else {
-            found.push((
-                "recordings".to_owned(),
-                Scenario::plain(&names, args.several),
-                None,
-            ));
+            found.push(Piece {
+                name: "recordings".to_owned(),
+                scenario: Scenario::plain(&names, args.several),
+                beside: None,
+            });
         }
     }
     Ok(found)

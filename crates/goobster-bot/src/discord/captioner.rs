@@ -189,7 +189,8 @@ impl Task {
             }
             BoardEffect::Delete { key } => {
                 let failed = |fault| BoardEvent::DeleteFailed { key, fault };
-                let Some(message) = self.messages.remove(&key) else {
+                // It is forgotten once it is gone: a deletion that fails is tried again.
+                let Some(message) = self.messages.get(&key).copied() else {
                     self.answer(BoardEvent::Deleted { key });
                     return false;
                 };

@@ -209,7 +209,7 @@ impl Board {
                 self.settled(now, key);
             }
             // It was given up meanwhile; now that it is there, it has to go.
-            None => effects.push(BoardEffect::Forget { key }),
+            None => effects.push(BoardEffect::Delete { key }),
         }
     }
 

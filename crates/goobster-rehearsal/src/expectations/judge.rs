@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use goobster_audio::position;
 use goobster_core::time::Moment;
 use loopback_discord::BotFrame;
 
@@ -27,6 +28,8 @@ pub struct Evidence<'a> {
     pub figures: &'a Figures,
     /// What the bot sent, and moment zero on the clock of these frames.
     pub sound: (&'a [BotFrame], Duration),
+    /// What the bot brought to scripted engines to be heard, at 16 kHz.
+    pub heard: &'a [Vec<f32>],
     /// Recordings that claims name.
     pub recordings: &'a HashMap<String, Recording>,
 }
@@ -163,6 +166,7 @@ fn found(expectation: &Expectation, evidence: Evidence<'_>, from: Moment, to: Mo
         }
         Claim::Latency { caption, reply } => latency(evidence.figures, *caption, *reply, from),
         Claim::Memory { growth } => memory(timeline, *growth, from),
+        Claim::Leftovers(most) => leftovers(timeline, *most, from),
         Claim::ExitCode(code) => match timeline.exits.last() {
             None => (false, "it never ended".to_owned()),
             Some(exit) => (exit.code == Some(*code), format!("{:?}", exit.code)),
@@ -184,6 +188,7 @@ fn found(expectation: &Expectation, evidence: Evidence<'_>, from: Moment, to: Mo
                 },
             )
         }
+        Claim::HeardWhole { clip, correlation } => heard_whole(evidence, clip, *correlation),
         Claim::Echoes { clip, correlation } => echoes(evidence, clip, *correlation, (from, to)),
     }
 }
@@ -248,8 +253,8 @@ fn caption(expectation: &Expectation, timeline: &Timeline, label: &str, most: f6
 fn memory(timeline: &Timeline, growth: f64, from: Moment) -> Found {
     const STRETCH: Duration = Duration::from_mins(1);
     let middle = |from: Moment, to: Moment| {
-        let within = timeline.memory.iter().filter(|(at, _)| *at >= from && *at <= to);
-        let mut bytes: Vec<u64> = within.map(|(_, bytes)| *bytes).collect();
+        let within = timeline.vitals.iter().filter(|v| v.at >= from && v.at <= to);
+        let mut bytes: Vec<u64> = within.map(|v| v.memory).collect();
         bytes.sort_unstable();
         bytes.get(bytes.len() / 2).copied()
     };
@@ -261,6 +266,22 @@ fn memory(timeline: &Timeline, growth: f64, from: Moment) -> Found {
     let grown = 100.0 * (ends as f64 / begins.max(1) as f64 - 1.0);
     let told = format!("from {} to {} MiB, {grown:.1} %", begins >> 20, ends >> 20);
     (grown <= growth, told)
+}
+
+/// What the process held when counting began against what it held at the last look.
+fn leftovers(timeline: &Timeline, most: u64, from: Moment) -> Found {
+    let (Some(begins), Some(ends)) = (
+        timeline.vitals.iter().rev().find(|v| v.at <= from),
+        timeline.vitals.last(),
+    ) else {
+        return (false, "the process was not looked at".to_owned());
+    };
+    let met = ends.threads <= begins.threads + most && ends.descriptors <= begins.descriptors + most;
+    let told = format!(
+        "from {} to {} threads, from {} to {} file descriptors",
+        begins.threads, ends.threads, begins.descriptors, ends.descriptors
+    );
+    (met, told)
 }
 
 fn latency(figures: &Figures, caption: Option<Duration>, reply: Option<Duration>, from: Moment) -> Found {
@@ -282,6 +303,29 @@ fn latency(figures: &Figures, caption: Option<Duration>, reply: Option<Duration>
     (
         met,
         format!("{}, {}", told("caption", captions), told("reply", replies)),
+    )
+}
+
+/// Whether one of the sounds that the bot heard is what was sent, from its first voiced 20 ms to its last. What was sent is the
+/// recording after its way through Opus: the codec keeps how speech sounds, not its wave.
+fn heard_whole(evidence: Evidence<'_>, clip: &str, least: f64) -> Found {
+    let Some(recording) = evidence.recordings.get(clip) else {
+        return (false, "the recording was not prepared".to_owned());
+    };
+    let sent = match recording.as_sent() {
+        Ok(sent) => sent,
+        Err(error) => return (false, error.to_string()),
+    };
+    let at = |time: Duration| (position::time_to_samples(time) as usize).min(sent.len());
+    let voiced = &sent[at(recording.first_voiced)..at(recording.last_voiced)];
+    let likeness = |sound: &Vec<f32>| sound::likeness(sound, voiced);
+    let best = evidence.heard.iter().map(likeness).fold(0.0_f32, f32::max);
+    (
+        f64::from(best) >= least,
+        format!(
+            "correlation {best:.3}, the best of {} sounds",
+            evidence.heard.len()
+        ),
     )
 }
 

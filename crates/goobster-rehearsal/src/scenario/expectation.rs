@@ -84,12 +84,22 @@ pub enum Claim {
         /// Per cent.
         growth: f64,
     },
+    /// When the bot is asked to end, its process holds at most so many more threads, and so many more file descriptors, than
+    /// when counting began.
+    Leftovers(u64),
     /// How the bot's process ended.
     ExitCode(i32),
     /// The bot is heard.
     Audible,
     /// The bot is not heard.
     Silent,
+    /// A recording that was said reached the bot's recogniser whole and like itself; with scripted engines only.
+    HeardWhole {
+        /// The recording.
+        clip: String,
+        /// How alike they must be, from 0 to 1.
+        correlation: f64,
+    },
     /// What the bot says is this recording.
     Echoes {
         /// The recording.
@@ -156,9 +166,19 @@ impl fmt::Display for Claim {
                 f.write_str(&parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
             }
             Self::Memory { growth } => write!(f, "memory grows by at most {growth} %"),
+            Self::Leftovers(most) => write!(
+                f,
+                "at most {most} threads and {most} file descriptors are left over"
+            ),
             Self::ExitCode(code) => write!(f, "the bot ends with exit code {code}"),
             Self::Audible => f.write_str("the bot is heard"),
             Self::Silent => f.write_str("the bot is silent"),
+            Self::HeardWhole { clip, correlation } => {
+                write!(
+                    f,
+                    "the bot hears the whole of '{clip}' (correlation {correlation})"
+                )
+            }
             Self::Echoes { clip, correlation } => {
                 write!(f, "the bot says '{clip}' (correlation {correlation})")
             }

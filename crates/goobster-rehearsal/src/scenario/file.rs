@@ -135,7 +135,9 @@ pub(super) struct ExpectWords {
     pub(super) reply_within: Option<f64>,
     pub(super) exit_code: Option<i32>,
     pub(super) memory_growth: Option<f64>,
+    pub(super) leftovers: Option<u64>,
     pub(super) audible: Option<bool>,
     pub(super) echoes: Option<String>,
+    pub(super) hears: Option<String>,
     pub(super) correlation: Option<f64>,
 }

@@ -11,11 +11,14 @@ macro_rules! library {
 
 library! {
     "captions-in-a-thread"
+    "commands-for-all"
+    "commands-for-moderators"
     "consent-asked"
     "consent-late-joiner"
     "consent-withdrawn"
     "conversation"
     "dave-bot-commits"
+    "dave-come-and-go"
     "dave-down-and-up"
     "dave-garbled"
     "dave-new-group"
@@ -41,6 +44,7 @@ library! {
     "kept-voice-server-moved"
     "killed"
     "limit-reached"
+    "rest-refuses-deletion"
     "rest-unwell"
     "speak"
     "terminated"

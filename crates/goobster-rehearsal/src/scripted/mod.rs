@@ -4,10 +4,11 @@
 mod hearing;
 mod speaking;
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full, Limited};
@@ -27,6 +28,8 @@ use hearing::Memory;
 
 /// Half a minute of 16 kHz WAV with what surrounds it.
 const MOST_BYTES: usize = 4 << 20;
+/// What was heard is kept up to this many samples, 10 minutes: the newest.
+const KEPT: usize = 600 * 16_000;
 /// Connections get this long to end.
 const STOP_WITHIN: Duration = Duration::from_secs(2);
 
@@ -36,11 +39,28 @@ pub struct Scripted {
     address: SocketAddr,
     stop: CancellationToken,
     tasks: TaskTracker,
+    heard: Heard,
 }
 
 struct Engines {
     memory: Memory,
     delay: Duration,
+    heard: Heard,
+}
+
+/// The sounds that were brought to be heard, at 16 kHz, oldest first; a bounded number of them.
+#[derive(Debug, Clone, Default)]
+struct Heard(Arc<Mutex<VecDeque<Vec<f32>>>>);
+
+impl Heard {
+    fn keep(&self, sound: Vec<f32>) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.push_back(sound);
+        let mut samples: usize = kept.iter().map(Vec::len).sum();
+        while samples > KEPT {
+            samples -= kept.pop_front().map_or(samples, |oldest| oldest.len());
+        }
+    }
 }
 
 impl Scripted {
@@ -53,9 +73,22 @@ impl Scripted {
         let engines = Arc::new(Engines {
             memory: Memory::new(&recordings),
             delay,
+            heard: Heard::default(),
         });
+        let heard = engines.heard.clone();
         tasks.spawn(listen(listener, engines, stop.clone(), tasks.clone()));
-        Ok(Self { address, stop, tasks })
+        Ok(Self {
+            address,
+            stop,
+            tasks,
+            heard,
+        })
+    }
+
+    /// The newest sounds that the bot brought to be heard, at 16 kHz, oldest first: at most ten minutes of them.
+    pub fn heard(&self) -> Vec<Vec<f32>> {
+        let kept = self.heard.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.iter().cloned().collect()
     }
 
     /// The address to put before `/audio/…`.
@@ -133,6 +166,7 @@ async fn answer(engines: Arc<Engines>, request: Request<Incoming>) -> Result<Ans
                 Ok(sound) => {
                     let answer = engines.memory.answer(&sound);
                     tracing::debug!(samples = sound.len(), text = %answer["text"], "scripted engines: heard");
+                    engines.heard.keep(sound);
                     json_answer(StatusCode::OK, &answer)
                 }
                 Err(what) => refuse(StatusCode::BAD_REQUEST, &what),

@@ -1,4 +1,7 @@
 //! Endurance: a conversation of any length in which members come, go and talk, and nothing breaks but patience.
+//!
+//! A short session goes before it, so that what the bot holds only once (connections, threads, caches) is there when counting
+//! begins. A minute after the end no session may be left, and nothing that one holds.
 
 use std::time::Duration;
 
@@ -17,120 +20,187 @@ const GROWTH: f64 = 5.0;
 const WORD_ERRORS: f64 = 60.0;
 /// Room for the last words to be captioned, and for the answer to the last command.
 const CLOSING: Duration = Duration::from_secs(8);
+/// How long a process rests before it is looked at.
+const REST: Duration = Duration::from_mins(1);
+/// Threads that wait for work, as after a command, are given up by then.
+const IDLE: Duration = Duration::from_secs(15);
 
-/// Who takes part.
-const NAMES: [&str; 3] = ["Ann", "Ben", "Cleo"];
-/// When the first may speak, in seconds: the bot listens by then.
+/// Connections to REST that are kept for a while after their last use.
+const KEPT: u64 = 2;
+
+/// Who may take part, in this order.
+const NAMES: [&str; 10] = [
+    "Ann", "Ben", "Cleo", "Dan", "Eve", "Finn", "Gus", "Hana", "Ivo", "June",
+];
+/// So many talk at once at most.
+const AT_ONCE: usize = 3;
+/// From the start of the long session to the first words, in seconds: the bot listens by then.
 const OPENED: f64 = 5.0;
 
-/// A conversation of three members that lasts about `lasts`; two of them leave and come back, together `returns` times.
-pub fn endurance(seed: u64, lasts: Duration, returns: u32, clips: &Clips) -> Scenario {
-    let mut chance = StdRng::seed_from_u64(seed);
-    let away = absences(lasts.as_secs_f64(), returns);
-    let mut events = talk(&mut chance, lasts.as_secs_f64(), &away, clips);
-    for (name, leaves, comes) in &away {
-        let member = (*name).to_owned();
-        events.push((*leaves, Action::Leave { member }));
-        events.push((*comes, join(name)));
-    }
-    events.push((SETTLED.min(lasts / 4).as_secs_f64(), Action::Rest));
-    events.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let bot: toml::Table =
-        toml::from_str("[limits]\nvoice_s = 86400\nwindow_s = 86400\n").unwrap_or_default();
-    Scenario {
-        title: format!(
-            "{:.0} minutes of talk, {returns} returns, seed {seed}",
-            lasts.as_secs_f64() / 60.0
-        ),
-        seed,
-        dave: true,
-        bot_commits: false,
-        engines: Engines::Scripted,
-        guild: "Den".to_owned(),
-        text_channels: vec!["general".to_owned()],
-        voice_channels: vec!["Lounge".to_owned()],
-        members: NAMES
-            .map(|n| Member {
-                name: n.to_owned(),
-                manages: false,
-                is_bot: false,
-            })
-            .to_vec(),
-        bot,
-        steps: steps(events, lasts),
-        expectations: expectations(),
-        linger: Duration::from_secs(1),
-        limit: lasts + Duration::from_mins(5),
-    }
+/// What to endure.
+#[derive(Debug, Clone, Copy)]
+pub struct Endurance {
+    /// Who says what, and when, comes from this.
+    pub seed: u64,
+    /// How long the conversation lasts.
+    pub lasts: Duration,
+    /// How often a member leaves and comes back, in all.
+    pub returns: u32,
+    /// How many members take part, 2 to 10; at most three talk at once.
+    pub members: usize,
 }
 
-/// Who is away, from when to when, in seconds.
-fn absences(until: f64, returns: u32) -> Vec<(&'static str, f64, f64)> {
-    let share = (until - OPENED) / f64::from(returns.max(1));
-    let one = |n: u32| {
-        let leaves = OPENED + share * (f64::from(n) + 0.4);
-        let name = if n.is_multiple_of(2) { "Ben" } else { "Cleo" };
-        (name, leaves, leaves + (share * 0.3).min(20.0))
-    };
-    (0..returns).map(one).collect()
-}
+impl Endurance {
+    fn cast(&self) -> &'static [&'static str] {
+        &NAMES[..self.members.clamp(2, NAMES.len())]
+    }
 
-/// What everybody says, and when.
-fn talk(chance: &mut StdRng, until: f64, away: &[(&str, f64, f64)], clips: &Clips) -> Vec<(f64, Action)> {
-    let mut events = Vec::new();
-    for name in NAMES {
-        let mut at = OPENED + chance.random_range(0.0..4.0);
-        while at < until - 6.0 {
-            let (clip, length) = clips.0.choose(chance).cloned().unwrap_or_default();
-            let end = at + length.as_secs_f64();
-            // What is said a moment before leaving is rightly dropped: nobody does so here.
-            let clash = |(who, leaves, comes): &(&str, f64, f64)| {
-                *who == name && end + 4.0 > *leaves && at < comes + 2.0
-            };
-            if !away.iter().any(clash) {
-                events.push((at, speech(name, clip)));
-            }
-            at = end + chance.random_range(3.0..9.0);
+    fn rest(&self) -> Duration {
+        REST.min(self.lasts)
+    }
+
+    /// When the long session starts, in seconds: after the short one and a rest.
+    fn begins(&self) -> f64 {
+        50.0 + self.rest().as_secs_f64()
+    }
+
+    /// The scenario: a short session, a rest, the conversation, a rest.
+    pub fn scenario(&self, clips: &Clips) -> Scenario {
+        let mut chance = StdRng::seed_from_u64(self.seed);
+        let away = self.absences();
+        let mut events = self.talk(&mut chance, &away, clips);
+        for (name, leaves, comes) in &away {
+            events.push((*leaves, leave(name)));
+            events.push((*comes, join(name)));
+        }
+        let settled = SETTLED.min(self.lasts / 4).as_secs_f64();
+        events.push((self.begins() + settled, Action::Rest));
+        events.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let bot: toml::Table =
+            toml::from_str("[limits]\nvoice_s = 86400\nwindow_s = 86400\n").unwrap_or_default();
+        let member = |name: &&str| Member {
+            name: (*name).to_owned(),
+            manages: false,
+            is_bot: false,
+        };
+        Scenario {
+            title: format!(
+                "{:.0} minutes of talk, {} members, {} returns, seed {}",
+                self.lasts.as_secs_f64() / 60.0,
+                self.cast().len(),
+                self.returns,
+                self.seed
+            ),
+            seed: self.seed,
+            dave: true,
+            bot_commits: false,
+            engines: Engines::Scripted,
+            guild: "Den".to_owned(),
+            text_channels: vec!["general".to_owned()],
+            voice_channels: vec!["Lounge".to_owned()],
+            members: self.cast().iter().map(member).collect(),
+            bot,
+            steps: self.steps(events, clips),
+            expectations: expectations(),
+            linger: IDLE,
+            limit: self.lasts + 2 * self.rest() + Duration::from_mins(5),
         }
     }
-    events
-}
 
-fn steps(events: Vec<(f64, Action)>, lasts: Duration) -> Vec<Step> {
-    let step = |label: String, when, action| Step {
-        label,
-        when,
-        patience: None,
-        action,
-        line: 0,
-    };
-    let follows = |wait| When::After { event: None, wait };
-    let mut steps: Vec<Step> = NAMES
-        .iter()
-        .map(|n| step(format!("{n} joins"), follows(Duration::ZERO), join(n)))
-        .collect();
-    steps.push(step(
-        "start".to_owned(),
-        follows(Duration::from_millis(300)),
-        command("voice start"),
-    ));
-    for (n, (at, action)) in events.into_iter().enumerate() {
-        let label = if action == Action::Rest {
-            "settled".to_owned()
-        } else {
-            format!("event {}", n + 1)
+    /// Who is away, from when to when, in seconds.
+    fn absences(&self) -> Vec<(&'static str, f64, f64)> {
+        let cast = self.cast();
+        let share = (self.lasts.as_secs_f64() - OPENED) / f64::from(self.returns.max(1));
+        let one = |(n, name): (u32, &&'static str)| {
+            let leaves = self.begins() + OPENED + share * (f64::from(n) + 0.4);
+            (*name, leaves, leaves + (share * 0.3).min(20.0))
         };
-        steps.push(step(label, When::At(Duration::from_secs_f64(at)), action));
+        // The first member owns the session and stays.
+        (0..self.returns)
+            .zip(cast.iter().skip(1).cycle())
+            .map(one)
+            .collect()
     }
-    steps.push(step("stop".to_owned(), follows(CLOSING), command("voice stop")));
-    // One minute after the end no session may be left: the answer to this tells.
-    let minute = Duration::from_mins(1).min(lasts);
-    steps.push(step(
-        "status".to_owned(),
-        follows(minute),
-        command("voice status"),
-    ));
-    steps
+
+    /// What everybody says, and when: each of a few voices is lent to whoever is there and silent.
+    fn talk(&self, chance: &mut StdRng, away: &[(&str, f64, f64)], clips: &Clips) -> Vec<(f64, Action)> {
+        let until = self.begins() + self.lasts.as_secs_f64() - 6.0;
+        let cast = self.cast();
+        let mut said: Vec<(f64, f64, &str)> = Vec::new();
+        let mut events = Vec::new();
+        let mut voices: Vec<f64> = (0..AT_ONCE.min(cast.len()))
+            .map(|_| self.begins() + OPENED + chance.random_range(0.0..4.0))
+            .collect();
+        loop {
+            let first = voices.iter().enumerate().min_by(|a, b| a.1.total_cmp(b.1));
+            let Some((voice, at)) = first.map(|(n, at)| (n, *at)).filter(|(_, at)| *at < until) else {
+                return events;
+            };
+            let (clip, length) = clips.0.choose(chance).cloned().unwrap_or_default();
+            let end = at + length.as_secs_f64();
+            // What is said a moment before leaving is rightly dropped: nobody does so here. And people breathe.
+            let free: Vec<&str> = cast
+                .iter()
+                .copied()
+                .filter(|name| {
+                    let leaves = away
+                        .iter()
+                        .any(|(who, leaves, comes)| who == name && end + 4.0 > *leaves && at < comes + 2.0);
+                    let talks = said
+                        .iter()
+                        .rev()
+                        .take(4 * AT_ONCE)
+                        .any(|(from, to, who)| who == name && at < to + 3.0 && end + 3.0 > *from);
+                    !leaves && !talks
+                })
+                .collect();
+            if let Some(name) = free.choose(chance) {
+                said.push((at, end, name));
+                events.push((at, speech(name, clip)));
+            }
+            voices[voice] = end + chance.random_range(3.0..9.0);
+        }
+    }
+
+    fn steps(&self, events: Vec<(f64, Action)>, clips: &Clips) -> Vec<Step> {
+        let (first, last) = (self.cast()[0], self.cast()[self.cast().len() - 1]);
+        let mut steps: Vec<Step> = self
+            .cast()
+            .iter()
+            .map(|n| step(format!("{n} joins"), follows(Duration::ZERO), join(n)))
+            .collect();
+        let mut then = |label: &str, wait, action| steps.push(step(label.to_owned(), follows(wait), action));
+        let start = || command(first, "voice start");
+        let stop = || command(first, "voice stop");
+        then("short start", Duration::from_millis(300), start());
+        let clip = clips.0.first().cloned().unwrap_or_default().0;
+        then("short talk", Duration::from_secs(3), speech(first, clip));
+        // A library's pool of threads is made when keys change in a call of many.
+        then("short leave", Duration::from_secs(4), leave(last));
+        then("short return", Duration::from_secs(2), join(last));
+        then("short stop", Duration::from_secs(2), stop());
+        then("rested", self.rest(), command("owner", "admin sessions"));
+        then("begin", IDLE, Action::Rest);
+        steps.push(step(
+            "start".to_owned(),
+            When::At(Duration::from_secs_f64(self.begins())),
+            start(),
+        ));
+        for (n, (at, action)) in events.into_iter().enumerate() {
+            let label = if action == Action::Rest {
+                "settled".to_owned()
+            } else {
+                format!("event {}", n + 1)
+            };
+            steps.push(step(label, When::At(Duration::from_secs_f64(at)), action));
+        }
+        let mut then = |label: &str, wait, action| steps.push(step(label.to_owned(), follows(wait), action));
+        then("stop", CLOSING, stop());
+        // No session may be left by then: the answers tell.
+        then("status", self.rest(), command(first, "voice status"));
+        then("end", Duration::ZERO, command("owner", "admin sessions"));
+        steps
+    }
 }
 
 fn expectations() -> Vec<Expectation> {
@@ -140,13 +210,17 @@ fn expectations() -> Vec<Expectation> {
         within: None,
         line: 0,
     };
-    let status = Claim::Answer {
-        command: "status".to_owned(),
-        words: "no voice session".to_owned(),
-        hidden: None,
+    let answer = |command: &str, words: &str| {
+        let claim = Claim::Answer {
+            command: command.to_owned(),
+            words: words.to_owned(),
+            hidden: None,
+        };
+        expect(claim, None)
     };
     vec![
         expect(Claim::Memory { growth: GROWTH }, Some("settled")),
+        expect(Claim::Leftovers(KEPT), Some("begin")),
         expect(
             Claim::NothingLost {
                 word_errors: WORD_ERRORS,
@@ -160,8 +234,24 @@ fn expectations() -> Vec<Expectation> {
             },
             Some("stop"),
         ),
-        expect(status, None),
+        answer("status", "no voice session"),
+        answer("rested", "no task of one is left"),
+        answer("end", "no task of one is left"),
     ]
+}
+
+fn follows(wait: Duration) -> When {
+    When::After { event: None, wait }
+}
+
+fn step(label: String, when: When, action: Action) -> Step {
+    Step {
+        label,
+        when,
+        patience: None,
+        action,
+        line: 0,
+    }
 }
 
 fn join(name: &str) -> Action {
@@ -171,9 +261,15 @@ fn join(name: &str) -> Action {
     }
 }
 
-fn command(path: &str) -> Action {
+fn leave(name: &str) -> Action {
+    Action::Leave {
+        member: name.to_owned(),
+    }
+}
+
+fn command(member: &str, path: &str) -> Action {
     Action::Command {
-        member: "Ann".to_owned(),
+        member: member.to_owned(),
         path: path.to_owned(),
         options: Vec::new(),
         channel: "general".to_owned(),
@@ -193,14 +289,26 @@ fn speech(member: &str, clip: String) -> Action {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
     use super::*;
+
+    fn made(seed: u64, minutes: u64, returns: u32, members: usize) -> Scenario {
+        Endurance {
+            seed,
+            lasts: Duration::from_mins(minutes),
+            returns,
+            members,
+        }
+        .scenario(&Clips::default())
+    }
 
     #[test]
     fn half_an_hour_is_full_of_talk_and_has_its_returns() {
-        let scenario = endurance(1, Duration::from_mins(30), 10, &Clips::default());
+        let scenario = made(1, 30, 10, 3);
         let count = |wanted: fn(&Action) -> bool| scenario.steps.iter().filter(|s| wanted(&s.action)).count();
-        assert_eq!(count(|a| matches!(a, Action::Leave { .. })), 10);
-        assert_eq!(count(|a| matches!(a, Action::Join { .. })), 13);
+        assert_eq!(count(|a| matches!(a, Action::Leave { .. })), 11);
+        assert_eq!(count(|a| matches!(a, Action::Join { .. })), 14);
         assert!(count(|a| matches!(a, Action::Speak(_))) > 300);
         let times: Vec<Duration> = scenario
             .steps
@@ -211,20 +319,38 @@ mod tests {
             })
             .collect();
         assert!(times.is_sorted(), "settled stands in its place");
-        assert!(*times.last().unwrap() < Duration::from_mins(30));
+        assert!(*times.last().unwrap() < Duration::from_mins(32));
     }
 
     #[test]
-    fn nobody_speaks_while_away() {
-        let scenario = endurance(3, Duration::from_mins(10), 6, &Clips::default());
-        let mut here = std::collections::BTreeSet::new();
-        for step in &scenario.steps {
-            match &step.action {
-                Action::Join { member, .. } => _ = here.insert(member.clone()),
-                Action::Leave { member } => assert!(here.remove(member)),
-                Action::Speak(speech) => assert!(here.contains(&speech.member), "{}", step.label),
-                _ => {}
+    fn nobody_speaks_while_away_and_at_most_three_at_once() {
+        let lengths: BTreeMap<String, f64> = Clips::default()
+            .0
+            .iter()
+            .map(|(clip, length)| (clip.clone(), length.as_secs_f64()))
+            .collect();
+        for (seed, members) in [(3, 3), (4, 10), (5, 2)] {
+            let scenario = made(seed, 10, 6, members);
+            let mut here = BTreeSet::new();
+            let mut talking: Vec<(f64, &str)> = Vec::new();
+            let mut heard = BTreeSet::new();
+            for step in &scenario.steps {
+                match (&step.action, step.when.clone()) {
+                    (Action::Join { member, .. }, _) => _ = here.insert(member.clone()),
+                    (Action::Leave { member }, _) => assert!(here.remove(member)),
+                    (Action::Speak(speech), When::At(at)) => {
+                        let at = at.as_secs_f64();
+                        assert!(here.contains(&speech.member), "{}", step.label);
+                        talking.retain(|(end, _)| *end > at);
+                        assert!(talking.iter().all(|(_, who)| *who != speech.member));
+                        talking.push((at + lengths[&speech.clip], &speech.member));
+                        assert!(talking.len() <= AT_ONCE);
+                        heard.insert(speech.member.clone());
+                    }
+                    _ => {}
+                }
             }
+            assert_eq!(heard.len(), members, "everybody says something");
         }
     }
 }

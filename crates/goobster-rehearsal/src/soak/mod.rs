@@ -22,7 +22,7 @@ use crate::report;
 use crate::stage::BotCommand;
 use crate::watcher::Nobody;
 
-pub use endurance::endurance;
+pub use endurance::Endurance;
 pub use health::{Ailment, examine};
 pub use script::{Clips, script};
 

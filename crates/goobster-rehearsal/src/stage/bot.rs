@@ -10,7 +10,9 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::error::RehearsalError;
-use crate::timeline::Asked;
+use goobster_core::time::Moment;
+
+use crate::timeline::{Asked, Vital};
 
 /// Lines kept of what the bot says.
 const LINES: usize = 2_000;
@@ -195,13 +197,21 @@ impl Bot {
         self.child.as_ref().and_then(Child::id).is_some_and(signal_end)
     }
 
-    /// Bytes of memory that the process holds, where the system tells.
-    pub(super) fn memory(&self) -> Option<u64> {
+    /// What the process holds, where the system tells.
+    pub(super) fn vitals(&self, at: Moment) -> Option<Vital> {
         let id = self.child.as_ref()?.id()?;
         let status = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
-        let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"))?;
-        let kib: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
-        Some(kib * 1024)
+        let field = |name: &str| -> Option<u64> {
+            let line = status.lines().find_map(|l| l.strip_prefix(name))?;
+            line.split_whitespace().next()?.parse().ok()
+        };
+        let descriptors = std::fs::read_dir(format!("/proc/{id}/fd")).ok()?.count();
+        Some(Vital {
+            at,
+            memory: field("VmRSS:")? * 1024,
+            threads: field("Threads:")?,
+            descriptors: u64::try_from(descriptors).ok()?,
+        })
     }
 }
 
@@ -305,7 +315,12 @@ mod tests {
         assert_eq!(ended(&mut asked).await, (Some(0), Asked::End));
         let mut killed = bot("sleep 60", folder.path());
         killed.start().unwrap();
-        assert!(killed.memory().is_none_or(|m| m > 0) && killed.kill());
+        assert!(
+            killed
+                .vitals(Moment::ZERO)
+                .is_none_or(|v| v.memory > 0 && v.threads > 0 && v.descriptors > 0)
+                && killed.kill()
+        );
         assert_eq!(ended(&mut killed).await, (None, Asked::Killed));
         killed.start().unwrap();
         assert!(killed.runs());

@@ -22,8 +22,8 @@ use crate::watcher::{Happening, Watcher};
 pub(super) const ANSWERED_WITHIN: Duration = Duration::from_secs(20);
 /// A bot that was asked to end has this long.
 pub(super) const ENDED_WITHIN: Duration = Duration::from_secs(30);
-/// How often memory is looked at.
-const MEMORY_EVERY: Duration = Duration::from_secs(5);
+/// How often the bot's process is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// A step that takes its time.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ pub(super) struct Stage<'a> {
     /// Faults to take back, and when.
     pub(super) lifts: Vec<(Moment, Fault)>,
     pub(super) pending: Vec<Pending>,
-    /// When memory was last looked at.
+    /// When the process was last looked at.
     pub(super) remembered: Option<Moment>,
 }
 
@@ -128,11 +128,9 @@ impl Stage<'_> {
             }
             self.timeline.exits.push(Exit { at: now, code, asked });
         }
-        if self.remembered.is_none_or(|at| now.since(at) >= MEMORY_EVERY) {
+        if self.remembered.is_none_or(|at| now.since(at) >= LOOK_EVERY) {
             self.remembered = Some(now);
-            self.timeline
-                .memory
-                .extend(self.bot.memory().map(|bytes| (now, bytes)));
+            self.timeline.vitals.extend(self.bot.vitals(now));
         }
         let (loopback, runs) = (&self.loopback, self.bot.runs());
         let over = |p: &Pending| match &p.what {

@@ -179,6 +179,10 @@ fn given_options(
         let spec =
             spec.ok_or_else(|| ApiError::form(format!("{path}.{name}"), "There is no such option."))?;
         let typed = completing && n + 1 == options.len();
+        let choices = spec["choices"].as_array().filter(|choices| !choices.is_empty());
+        // A person chooses a name; the client sends what stands behind it.
+        let chosen = choices.and_then(|choices| choices.iter().find(|choice| choice["name"] == *value));
+        let value = chosen.map_or(value, |choice| &choice["value"]);
         if typed && spec["autocomplete"] != true {
             return Err(ApiError::form(
                 format!("{path}.{name}"),
@@ -197,9 +201,7 @@ fn given_options(
                 "The value is of another type.",
             ));
         }
-        let among = spec["choices"]
-            .as_array()
-            .is_none_or(|c| c.is_empty() || c.iter().any(|c| &c["value"] == value));
+        let among = choices.is_none_or(|choices| choices.iter().any(|choice| choice["value"] == *value));
         if !among {
             return Err(ApiError::form(
                 format!("{path}.{name}"),

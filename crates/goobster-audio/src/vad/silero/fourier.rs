@@ -1,7 +1,7 @@
 //! Magnitude spectra of four overlapping frames at once: a real FFT of 256 points, the frames side by side.
 
 use super::INPUT;
-use super::lanes::Lanes;
+use crate::lanes::Lanes;
 
 /// Samples a frame.
 pub(super) const FRAME: usize = 256;
@@ -185,8 +185,8 @@ fn butterfly<L: Lanes>(from: &Points, a: usize, b: usize, cos: L, sin: L) -> ((L
 
 #[cfg(test)]
 mod tests {
-    use super::super::lanes::Portable;
     use super::*;
+    use crate::lanes::Portable;
 
     #[test]
     fn the_spectra_are_those_of_the_plain_transform() {

@@ -3,10 +3,10 @@
 
 use super::INPUT;
 use super::fourier::{BINS, FRAMES, Spectra};
+use super::weights::SileroWeights;
 #[cfg(target_arch = "x86_64")]
-use super::lanes::Avx2;
-use super::lanes::{Lanes, Portable};
-use super::weights::{Group, SileroWeights};
+use crate::lanes::Avx2;
+use crate::lanes::{Group, Lanes, Portable};
 
 /// What the LSTM carries from window to window: output and cell, 128 each.
 #[derive(Clone, Default)]
@@ -40,44 +40,76 @@ impl Default for Scratch {
     }
 }
 
-/// The probability of speech, in portable arithmetic.
-pub(super) fn forward_portable(
-    weights: &SileroWeights,
-    input: &[f32; INPUT],
-    memory: &mut Memory,
-    scratch: &mut Scratch,
-) -> f32 {
-    forward::<Portable>(weights, input, memory, scratch)
+/// One speaker's window on its way through the network.
+pub(super) struct Pass<'a> {
+    pub(super) input: &'a [f32; INPUT],
+    pub(super) memory: &'a mut Memory,
+    pub(super) scratch: &'a mut Scratch,
 }
 
-/// The probability of speech, with AVX2 and FMA; falls back where the processor lacks them.
-#[cfg(target_arch = "x86_64")]
-pub(super) fn forward_avx2(
-    weights: &SileroWeights,
-    input: &[f32; INPUT],
-    memory: &mut Memory,
-    scratch: &mut Scratch,
-) -> f32 {
-    #[target_feature(enable = "avx2,fma")]
-    fn compiled(w: &SileroWeights, input: &[f32; INPUT], memory: &mut Memory, scratch: &mut Scratch) -> f32 {
-        forward::<Avx2>(w, input, memory, scratch)
-    }
-    if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-        // SAFETY: the processor has both features, as was just asked.
-        unsafe { compiled(weights, input, memory, scratch) }
-    } else {
-        forward::<Portable>(weights, input, memory, scratch)
-    }
+/// How many windows go through the network together: 1, 2 or 4. The sums of the LSTM fill the registers either way:
+/// vectors of outputs times windows are eight.
+pub(super) trait Together<const N: usize> {
+    /// The probability of speech in each window, in portable arithmetic.
+    fn portable(weights: &SileroWeights, passes: [Pass<'_>; N]) -> [f32; N];
+    /// The same with AVX2 and FMA; falls back where the processor lacks them.
+    #[cfg(target_arch = "x86_64")]
+    fn avx2(weights: &SileroWeights, passes: [Pass<'_>; N]) -> [f32; N];
 }
+
+/// The network.
+pub(super) struct Network;
+
+macro_rules! together {
+    ($windows:literal, $vectors:literal) => {
+        impl Together<$windows> for Network {
+            fn portable(weights: &SileroWeights, passes: [Pass<'_>; $windows]) -> [f32; $windows] {
+                forward::<Portable, $windows, $vectors>(weights, passes)
+            }
+
+            #[cfg(target_arch = "x86_64")]
+            fn avx2(weights: &SileroWeights, passes: [Pass<'_>; $windows]) -> [f32; $windows] {
+                #[target_feature(enable = "avx2,fma")]
+                fn compiled(weights: &SileroWeights, passes: [Pass<'_>; $windows]) -> [f32; $windows] {
+                    forward::<Avx2, $windows, $vectors>(weights, passes)
+                }
+                if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                    // SAFETY: the processor has both features, as was just asked.
+                    unsafe { compiled(weights, passes) }
+                } else {
+                    forward::<Portable, $windows, $vectors>(weights, passes)
+                }
+            }
+        }
+    };
+}
+
+together!(1, 8);
+together!(2, 4);
+together!(4, 2);
 
 #[inline(always)]
-fn forward<L: Lanes>(
+fn forward<L: Lanes, const N: usize, const G: usize>(
     weights: &SileroWeights,
-    input: &[f32; INPUT],
-    memory: &mut Memory,
-    scratch: &mut Scratch,
-) -> f32 {
-    scratch.spectra.compute::<L>(&weights.tables, input);
+    mut passes: [Pass<'_>; N],
+) -> [f32; N] {
+    // Loops, not closures: a closure that is not inlined is compiled without the vector instructions.
+    for pass in &mut passes {
+        encode::<L>(weights, pass);
+    }
+    recur::<L, N, G>(weights, &mut passes);
+    let mut probabilities = [0.0; N];
+    for (probability, pass) in probabilities.iter_mut().zip(passes) {
+        *probability = output::<L>(weights, &pass.scratch.gates, pass.memory);
+    }
+    probabilities
+}
+
+/// The layers before the LSTM, and what it joins their outputs with.
+#[inline(always)]
+fn encode<L: Lanes>(weights: &SileroWeights, pass: &mut Pass<'_>) {
+    let scratch = &mut *pass.scratch;
+    scratch.spectra.compute::<L>(&weights.tables, pass.input);
     first_layer::<L>(weights, &scratch.spectra.magnitudes, &mut scratch.first);
     second_layer::<L>(weights, &scratch.first, &mut scratch.second);
     third_layer::<L>(weights, &scratch.second, &mut scratch.third);
@@ -86,14 +118,43 @@ fn forward<L: Lanes>(
     for group in encoded {
         L::load(group).at_least(L::splat(0.0)).store(group);
     }
-    remembered.copy_from_slice(&memory.output);
-    product::<L>(
-        &weights.lstm,
-        &weights.lstm_bias,
-        &scratch.joined,
-        &mut scratch.gates,
-    );
-    output::<L>(weights, &scratch.gates, memory)
+    remembered.copy_from_slice(&pass.memory.output);
+}
+
+/// The LSTM's matrix for all windows at once. It is half a megabyte, too much for the first cache: it is read once
+/// however many windows there are. Each sum is made in the same order, so the result is the same to the last bit.
+#[inline(always)]
+fn recur<L: Lanes, const N: usize, const G: usize>(weights: &SileroWeights, passes: &mut [Pass<'_>; N]) {
+    let blocks = weights.lstm.as_chunks::<8>().0.chunks_exact(256);
+    let biases = weights.lstm_bias.as_chunks::<8>().0;
+    for (b, (block, bias)) in blocks.zip(biases).enumerate() {
+        for part in 0..8 / G {
+            let first = part * G;
+            let mut sums = [[L::splat(0.0); G]; N];
+            for sums in &mut sums {
+                for g in 0..G {
+                    sums[g] = L::load(&bias[first + g]);
+                }
+            }
+            for (input, w) in block.iter().enumerate() {
+                let mut loaded = [L::splat(0.0); G];
+                for g in 0..G {
+                    loaded[g] = L::load(&w[first + g]);
+                }
+                for (sums, pass) in sums.iter_mut().zip(&*passes) {
+                    let x = L::splat(pass.scratch.joined.as_flattened()[input]);
+                    for g in 0..G {
+                        sums[g] = sums[g].plus_product(loaded[g], x);
+                    }
+                }
+            }
+            for (sums, pass) in sums.iter().zip(&mut *passes) {
+                for g in 0..G {
+                    sums[g].store(&mut pass.scratch.gates[8 * b + first + g]);
+                }
+            }
+        }
+    }
 }
 
 /// 129 bins to 128 channels, four frames to four. Sixteen outputs at once: eight sums stay in registers.

@@ -41,6 +41,53 @@ fn both_engines_agree() {
 }
 
 #[test]
+fn together_is_the_same_to_the_last_bit_as_one_after_the_other() {
+    let shared = weights();
+    let sound = noise(60);
+    for engine in [Engine::best(), Engine::Portable] {
+        for speakers in [1, 2, 3, 4, 7, 9] {
+            let new = || SileroDetector::with_engine(Arc::clone(&shared), engine);
+            let mut together: Vec<_> = (0..speakers).map(|_| new()).collect();
+            let mut alone: Vec<_> = (0..speakers).map(|_| new()).collect();
+            for step in 0..40 {
+                let part = |n: usize| &sound[(step + n) * WINDOW..(step + n + 1) * WINDOW];
+                let mut windows: Vec<_> = together
+                    .iter_mut()
+                    .enumerate()
+                    .map(|(n, detector)| SileroWindow::new(detector, part(n)))
+                    .collect();
+                judge_together(&mut windows);
+                let expected: Vec<f32> = alone
+                    .iter_mut()
+                    .enumerate()
+                    .map(|(n, d)| d.probability(part(n)))
+                    .collect();
+                let got: Vec<f32> = windows.iter().map(SileroWindow::probability).collect();
+                assert_eq!(got, expected, "{speakers} speakers");
+            }
+        }
+    }
+}
+
+#[test]
+fn detectors_that_share_no_weights_are_judged_too() {
+    let sound = noise(5);
+    let window = &sound[4 * WINDOW..];
+    let expected = SileroDetector::new(weights()).probability(window);
+    let (mut a, mut b) = (SileroDetector::new(weights()), SileroDetector::new(weights()));
+    let mut windows = [
+        SileroWindow::new(&mut a, window),
+        SileroWindow::new(&mut b, window),
+    ];
+    judge_together(&mut windows);
+    assert!(
+        windows
+            .iter()
+            .all(|w| w.probability().to_bits() == expected.to_bits())
+    );
+}
+
+#[test]
 fn a_reset_forgets_everything_and_bad_samples_do_no_lasting_harm() {
     let mut detector = SileroDetector::new(weights());
     let sound = noise(20);

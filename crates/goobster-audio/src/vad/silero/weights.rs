@@ -5,13 +5,12 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::fourier::{BINS, FRAME, Tables, hann};
+use crate::lanes::Group;
 
 /// What a weight file begins with.
 const MAGIC: &[u8; 8] = b"GOOBSVAD";
 /// The only version there is.
 const VERSION: u32 = 1;
-/// Eight neighbouring outputs: what one vector instruction takes.
-pub(super) type Group = [f32; 8];
 
 /// The tensors of the file in their order: name and shape, outermost dimension first.
 const TENSORS: [(&str, &[usize]); 15] = [

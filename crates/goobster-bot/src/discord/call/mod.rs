@@ -2,7 +2,7 @@
 //!
 //! - [`Call`]: the handle, and the voice connection that the session manager opens and stops.
 //! - `task`: the call's life; `room`: its conversation; `scribe`: what people see of it.
-//! - `link`: joining, leaving, packets; `frame` and `seat`: from a packet to an ear; `playback`: Goobster's voice.
+//! - `link`: joining, leaving, packets; `frame`, `streams` and `seat`: from a packet to an ear; `playback`: Goobster's voice.
 //! - `attendance`: what a session owns of a call.
 
 mod attendance;
@@ -12,6 +12,7 @@ mod playback;
 mod room;
 mod scribe;
 mod seat;
+mod streams;
 mod task;
 
 use std::sync::{Arc, Mutex, PoisonError};

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use goobster_audio::AudioError;
-use goobster_audio::opus::SpeechDecoder;
+use goobster_audio::opus::StreamDecoder;
 
 use crate::converse::source::{Sound, Source};
 
@@ -35,6 +35,11 @@ impl Feed {
         waiting.extend(samples);
         let over = waiting.len().saturating_sub(WAITING);
         waiting.drain(..over);
+    }
+
+    /// Lets go of everything that waits.
+    pub(crate) fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     fn take(&self, most: usize, into: &mut Vec<f32>) -> usize {
@@ -102,7 +107,7 @@ pub(crate) enum Decoded {
     Voice,
     /// Digital silence: a client sends five such packets when somebody stops talking.
     Silence,
-    /// It was lost; 20 ms stand in for it.
+    /// It was lost; 20 ms stand in for it, or the copy that the packet after it carries.
     Concealed,
     /// Nothing that libopus understands; 20 ms stand in for it.
     Undecodable,
@@ -110,7 +115,7 @@ pub(crate) enum Decoded {
 
 /// One SSRC: its decoder, and where its sound goes.
 pub(crate) struct Stream {
-    decoder: SpeechDecoder,
+    decoder: StreamDecoder,
     feed: Feed,
     /// The last packet's number, and how many were given as lost since.
     last: Option<u16>,
@@ -120,7 +125,7 @@ pub(crate) struct Stream {
 impl Stream {
     pub(crate) fn new(feed: Feed) -> Result<Self, AudioError> {
         Ok(Self {
-            decoder: SpeechDecoder::new()?,
+            decoder: StreamDecoder::new()?,
             feed,
             last: None,
             lost: 0,
@@ -141,35 +146,28 @@ impl Stream {
         }
     }
 
-    /// Decodes an Opus frame; `None` is one that was lost, or could not be taken out of its packet.
+    /// Decodes an Opus frame; `None` is one that was lost, or could not be taken out of its packet. What stands in for it
+    /// comes with the next one, which may carry a copy of it.
     pub(crate) fn decode(&mut self, frame: Option<&[u8]>, broken: bool) -> Decoded {
-        let (decoded, kind) = match frame {
-            Some(frame) => {
-                let kind = if frame == super::frame::SILENCE {
-                    Decoded::Silence
-                } else {
-                    Decoded::Voice
-                };
-                match self.decoder.decode(frame) {
-                    Ok(samples) => {
-                        self.feed.push(samples);
-                        return kind;
-                    }
-                    Err(error) => {
-                        tracing::debug!(%error, "a packet could not be decoded");
-                        (self.decoder.conceal(), Decoded::Undecodable)
-                    }
+        let feed = &self.feed;
+        let mut take = |samples: &[f32]| feed.push(samples);
+        let kind = match frame {
+            Some(frame) => match self.decoder.packet(frame, &mut take) {
+                Ok(_) if frame == super::frame::SILENCE => return Decoded::Silence,
+                Ok(_) => return Decoded::Voice,
+                Err(error) => {
+                    tracing::debug!(%error, "a packet could not be decoded");
+                    Decoded::Undecodable
                 }
-            }
-            None if broken => (self.decoder.conceal(), Decoded::Undecodable),
+            },
+            None if broken => Decoded::Undecodable,
             None => {
                 self.lost = self.lost.saturating_add(1);
-                (self.decoder.conceal(), Decoded::Concealed)
+                Decoded::Concealed
             }
         };
-        match decoded {
-            Ok(samples) => self.feed.push(samples),
-            Err(error) => tracing::debug!(%error, "a lost packet could not be concealed"),
+        if let Err(error) = self.decoder.lost(&mut take) {
+            tracing::debug!(%error, "a lost packet could not be concealed");
         }
         kind
     }
@@ -247,7 +245,13 @@ mod tests {
         assert_eq!(stream.decode(None, false), Decoded::Concealed);
         assert_eq!(stream.decode(None, true), Decoded::Undecodable);
         let mut sound = Vec::new();
-        assert_eq!(feed.take(10_000, &mut sound), 3 * FRAME);
+        assert_eq!(
+            feed.take(10_000, &mut sound),
+            2 * FRAME,
+            "the last waits for the packet after it"
+        );
+        stream.decode(Some(&super::super::frame::SILENCE), false);
+        assert_eq!(feed.take(10_000, &mut sound), 2 * FRAME);
     }
 
     #[test]

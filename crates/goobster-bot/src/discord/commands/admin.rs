@@ -58,7 +58,18 @@ pub(super) async fn admin(_: Context<'_>) -> Answer {
 pub(super) async fn sessions(context: Context<'_>) -> Answer {
     let list = context.data().sessions().list();
     if list.is_empty() {
-        return say(context, "There are no sessions.").await;
+        // What a session started and did not end would otherwise be seen by nobody.
+        let left = context.data().tasks().len();
+        let all = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+        let tasks = match left {
+            0 => "no task of one is left".to_owned(),
+            n => format!("{n} task(s) of one are still at work"),
+        };
+        return say(
+            context,
+            format!("There are no sessions, and {tasks} ({all} tasks run in all)."),
+        )
+        .await;
     }
     let mut text = format!("{} session(s):\n", list.len());
     for session in list.iter().take(LISTED) {

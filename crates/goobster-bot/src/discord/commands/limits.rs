@@ -26,5 +26,13 @@ pub(super) async fn limits(context: Context<'_>) -> Answer {
             stamp(at, 't')
         );
     }
+    if forecast.resets_at.is_none() {
+        let ends = now().after(usage.window.as_duration());
+        let _ = write!(
+            text,
+            " Your window begins when you are next heard; begun now it would end at {}.",
+            stamp(ends, 't')
+        );
+    }
     say(context, text).await
 }

@@ -113,6 +113,13 @@ pub(crate) async fn on_error(error: FrameworkError<'_, Data, CommandError>) {
         ),
         FrameworkError::NotAnOwner { ctx, .. } => (ctx, "That is for whoever runs this bot.".to_owned()),
         FrameworkError::GuildOnly { ctx, .. } => (ctx, "That works in a server: ask again there.".to_owned()),
+        FrameworkError::CommandCheckFailed { error, ctx, .. } => (
+            ctx,
+            error.map_or_else(
+                || "You may not use that command here.".to_owned(),
+                |error| error.to_string(),
+            ),
+        ),
         FrameworkError::CooldownHit {
             remaining_cooldown,
             ctx,
@@ -123,7 +130,12 @@ pub(crate) async fn on_error(error: FrameworkError<'_, Data, CommandError>) {
         ),
         other => {
             tracing::warn!(error = %other, "a command was not carried out");
-            return;
+            let Some(context) = other.ctx() else { return };
+            (
+                context,
+                "I could not do that. Please try again; if it happens again, tell whoever runs me."
+                    .to_owned(),
+            )
         }
     };
     if let Err(error) = say(context, text).await {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::scenario::Fault;
-use crate::timeline::{self, Asked, Caption, Company, Exit, Message, Place, Revision, Sound, Speech};
+use crate::timeline::{self, Asked, Caption, Company, Exit, Message, Place, Revision, Sound, Speech, Vital};
 
 fn at(ms: u64) -> Moment {
     Moment::from_millis(ms)
@@ -110,6 +110,7 @@ fn holds(timeline: &Timeline, text: &str) -> bool {
     let figures = Figures::of(timeline);
     let recordings = HashMap::new();
     let evidence = Evidence {
+        heard: &[],
         timeline,
         figures: &figures,
         sound: (&[], Duration::ZERO),
@@ -213,12 +214,26 @@ fn memory_is_flat_or_grows() {
     scene.over = at(600_000);
     // It settles within a minute, then gains a hundredth a minute.
     let bytes = |n: u64| (100 << 20) + (1 << 20) * n / 12 + if n < 12 { 5 << 20 } else { 0 };
-    scene.memory = (0..120).map(|n| (at(n * 5_000), bytes(n))).collect();
+    let vital = |n| Vital {
+        at: at(n * 5_000),
+        memory: bytes(n),
+        threads: 9,
+        descriptors: 20 + n,
+    };
+    scene.vitals = (0..120).map(vital).collect();
     scene.events.insert("stop".into(), at(60_000));
     assert!(holds(&scene, "memory_growth = 9\nafter = \"stop\""));
     assert!(!holds(&scene, "memory_growth = 7\nafter = \"stop\""));
-    scene.memory.clear();
+    assert!(!holds(&scene, "leftovers = 1\nafter = \"stop\""));
+    for vital in &mut scene.vitals {
+        vital.descriptors = 20;
+    }
+    assert!(holds(&scene, "leftovers = 1\nafter = \"stop\""));
+    scene.vitals.last_mut().unwrap().threads = 11;
+    assert!(!holds(&scene, "leftovers = 1\nafter = \"stop\""));
+    scene.vitals.clear();
     assert!(!holds(&scene, "memory_growth = 9"));
+    assert!(!holds(&scene, "leftovers = 1"));
 }
 
 #[test]

@@ -133,11 +133,18 @@ fn of_the_rest(words: &ExpectWords, line: usize) -> Read<Vec<Claim>> {
             growth: percent("memory_growth", growth, line)?,
         });
     }
+    claims.extend(words.leftovers.map(Claim::Leftovers));
     if let Some(audible) = words.audible {
         claims.push(if audible { Claim::Audible } else { Claim::Silent });
     }
+    let correlation = share("correlation", words.correlation.unwrap_or(0.9), line)?;
+    if let Some(clip) = &words.hears {
+        claims.push(Claim::HeardWhole {
+            clip: clip.clone(),
+            correlation,
+        });
+    }
     if let Some(clip) = &words.echoes {
-        let correlation = share("correlation", words.correlation.unwrap_or(0.9), line)?;
         claims.push(Claim::Echoes {
             clip: clip.clone(),
             correlation,

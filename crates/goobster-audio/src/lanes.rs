@@ -1,13 +1,15 @@
 //! Eight numbers at a time: the same arithmetic with AVX2 and FMA, or in portable Rust.
 #![allow(unsafe_code)] // Vector instructions: each block says why they may run.
+#![allow(clippy::inline_always)] // Inlining carries the instructions into the functions compiled for them.
 
-use super::weights::Group;
+/// Eight neighbouring numbers: what one vector instruction takes.
+pub(crate) type Group = [f32; 8];
 
 /// Adding this to a small float leaves its nearest integer in the low bits: 1.5 * 2^23.
 const ROUNDER: f32 = 12_582_912.0;
 
-/// Eight floats, and what the forward pass does with them.
-pub(super) trait Lanes: Copy {
+/// Eight floats, and what the kernels do with them.
+pub(crate) trait Lanes: Copy {
     fn splat(value: f32) -> Self;
     fn load(from: &Group) -> Self;
     fn store(self, to: &mut Group);
@@ -61,7 +63,7 @@ pub(super) trait Lanes: Copy {
 
 /// Portable Rust.
 #[derive(Clone, Copy)]
-pub(super) struct Portable(Group);
+pub(crate) struct Portable(Group);
 
 impl Portable {
     #[inline(always)]
@@ -137,7 +139,7 @@ impl Lanes for Portable {
 /// called where the processor has both: every `SAFETY` below rests on that.
 #[cfg(target_arch = "x86_64")]
 #[derive(Clone, Copy)]
-pub(super) struct Avx2(std::arch::x86_64::__m256);
+pub(crate) struct Avx2(std::arch::x86_64::__m256);
 
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
