@@ -6,9 +6,11 @@
 //! - [`noise`]: captions made from what is not speech, and speech heard over music.
 //! - [`loss`]: what lost packets cost, and [`decode`]: which way from a packet to 16 kHz; only when asked for. Both send
 //!   the recordings through [`calls`].
+//! - [`endpointing`]: pauses taken for the end of a turn, and how soon an end is known; only when asked for.
 
 mod calls;
 mod decode;
+mod endpointing;
 mod latency;
 mod loss;
 mod noise;
@@ -43,6 +45,9 @@ struct Args {
     /// How many minutes of each noise
     #[arg(long, default_value_t = 10.0, value_name = "MIN")]
     minutes: f64,
+    /// How many announcements of each voice the endpointing measurement takes at most
+    #[arg(long, default_value_t = 1000, value_name = "N")]
+    announcements: usize,
 }
 
 /// What can be measured.
@@ -56,6 +61,8 @@ enum Measure {
     Voices,
     /// Captions made from silence, noise, tones and music
     Noise,
+    /// Pauses taken for the end of a turn, and how soon an end is known
+    Endpointing,
     /// Word errors when packets of a call are lost
     Loss,
     /// Word errors and spectrum of two ways to decode a call
@@ -84,6 +91,11 @@ async fn measure(args: &Args) -> anyhow::Result<()> {
     }
     if wanted(Measure::Noise) {
         noise::measure(args.minutes, &mut report).await.context("noise")?;
+    }
+    if args.what.contains(&Measure::Endpointing) {
+        endpointing::measure(args.announcements, &mut report)
+            .await
+            .context("endpointing")?;
     }
     if args.what.contains(&Measure::Loss) {
         loss::measure(&mut report).await.context("loss")?;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use goobster_audio::endpoint::EndpointConfig;
+use goobster_audio::endpoint::{AdaptivePatience, EndpointConfig};
 use goobster_brain::ChatConfig;
 use goobster_core::captions::BoardConfig;
 use goobster_core::consent::ConsentMode;
@@ -182,6 +182,8 @@ pub struct Talk {
     pub turns: ConversationConfig,
     /// When speech begins and ends.
     pub endpoint: EndpointConfig,
+    /// Whether the patience follows the speaker's pauses and how complete their words are.
+    pub adaptive_patience: bool,
 }
 
 impl Default for Talk {
@@ -189,6 +191,7 @@ impl Default for Talk {
         Self {
             turns: ConversationConfig::default(),
             endpoint: EndpointConfig::conversation(),
+            adaptive_patience: true,
         }
     }
 }
@@ -199,6 +202,7 @@ impl Talk {
         let mut endpoint = self.endpoint;
         endpoint.post_roll = endpoint.post_roll.min(endpoint.patience);
         endpoint.hush = endpoint.hush.min(endpoint.patience);
+        endpoint.adaptive = self.adaptive_patience.then(AdaptivePatience::conversation);
         endpoint
     }
 }

@@ -228,6 +228,7 @@ pub static SETTINGS: &[Setting] = &[
     setting!("synthesiser.api_key_env", Words(Sort::Variable), Restart, synthesiser.api_key_env, "The environment variable that holds its key", unset "no key"),
     setting!("conversation.wake_name", Words(Sort::WakeName), Calls, conversation.turns.wake_name, "The name that calls Goobster when several people are present"),
     setting!("conversation.patience", Span(200, 3000), Calls, conversation.endpoint.patience, "Silence that ends a turn", formerly "conversation.patience_ms" in Millis),
+    setting!("conversation.adaptive_patience", Switch, Calls, conversation.adaptive_patience, "Patience follows the speaker's pauses and how complete their words are, from 320 ms to 1.4 s; off when patience is set"),
     setting!("conversation.max_turn", Span(16_000, 28_000), Calls, conversation.endpoint.max_turn, "The longest turn; a longer one is cut at its best pause"),
     setting!("conversation.barge_in", Span(200, 5000), Calls, conversation.turns.barge_in, "Speech over a reply that stops it", formerly "conversation.barge_in_ms" in Millis),
     setting!("conversation.follow_up", Span(0, 10 * MINUTE), Calls, conversation.turns.follow_up, "After a reply its speaker need not say the name for this long"),

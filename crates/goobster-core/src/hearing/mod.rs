@@ -4,6 +4,7 @@
 //! - [`Planner`]: asks for partial decodes as the audio grows, begins the final decode speculatively while the
 //!   endpointer's patience runs, calls it off when the speaker goes on, and promotes it when they do not.
 //! - [`Agreement`]: which words of a growing caption are firm and which may still change.
+//! - [`completeness`]: whether a pause after these words is likely the end.
 //!
 //! Positions are sample numbers of one speaker's stream at 16 kHz. Nothing here holds audio: the driver keeps it
 //! and cuts `from..upto` when a decode is asked for.
@@ -12,6 +13,7 @@
 //! [`Effect::Dropped`], and one speaker's come in the order in which they spoke.
 
 mod agreement;
+mod completeness;
 mod planner;
 #[cfg(test)]
 mod tests;
@@ -19,9 +21,11 @@ mod tests;
 use std::time::Duration;
 
 pub use agreement::{Agreement, Forming};
+pub use completeness::{UNDECIDED, completeness};
 pub use planner::Planner;
 
 use crate::ids::TurnId;
+use crate::language::Language;
 use crate::ports::{DecodeClass, RecogniseError, Recognition};
 
 /// A decode that was asked for; unique within one planner.
@@ -136,6 +140,16 @@ pub enum Effect {
     Abort {
         /// Which.
         ticket: Ticket,
+    },
+    /// This was said before the present pause, as far as a speculative decode heard: how complete it is tells how likely the
+    /// pause is the end. Not for showing.
+    HeardSoFar {
+        /// The turn.
+        turn: TurnId,
+        /// What was heard.
+        text: String,
+        /// Its language.
+        language: Language,
     },
     /// Show this while the speaker goes on.
     PartialCaption {
