@@ -222,7 +222,7 @@ impl WhisperEngine {
         }
         let threads = self.threads.choose(pass.timestamps);
         params.set_n_threads(threads as i32);
-        encoder::hook::use_threads(threads);
+        encoder::hook::prepare(threads, stop);
         log::take_last_error();
         let begun = Instant::now();
         let outcome = state.full(params, clip.padded());

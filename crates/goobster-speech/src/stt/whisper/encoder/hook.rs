@@ -17,6 +17,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Scratch, Weights};
+use crate::stt::pool::Stop;
 
 /// What a state keeps of ours.
 struct Attached {
@@ -27,6 +28,7 @@ struct Attached {
 thread_local! {
     static OFFERED: RefCell<Option<Arc<Weights>>> = const { RefCell::new(None) };
     static THREADS: Cell<usize> = const { Cell::new(1) };
+    static STOP: RefCell<Stop> = RefCell::default();
 }
 
 /// Runs `make`; a state made in it encodes with these weights.
@@ -37,9 +39,10 @@ pub(in super::super) fn offering<T>(weights: Option<&Arc<Weights>>, make: impl F
     state
 }
 
-/// The threads of the encodes that this thread begins from now on.
-pub(in super::super) fn use_threads(threads: usize) {
+/// The threads of the encodes that this thread begins from now on, and what calls them off.
+pub(in super::super) fn prepare(threads: usize, stop: &Stop) {
     THREADS.set(threads);
+    STOP.with_borrow_mut(|kept| kept.clone_from(stop));
 }
 
 /// A new state asks for an encoder; null makes ggml encode.
@@ -94,7 +97,8 @@ unsafe extern "C" fn whisper_coreml_encode(
     let encoded = catch_unwind(AssertUnwindSafe(|| {
         // A scratch is whole even after a panic: every encode fills it anew.
         let mut scratch = attached.scratch.lock().unwrap_or_else(PoisonError::into_inner);
-        weights.encode(&mut scratch, THREADS.get(), mel, out);
+        let unwanted = || STOP.with_borrow(Stop::is_raised);
+        weights.encode(&mut scratch, THREADS.get(), mel, out, unwanted);
     }));
     if encoded.is_err() {
         // A panic must not cross C; silence gives no words.

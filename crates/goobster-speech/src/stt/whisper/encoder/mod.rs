@@ -42,17 +42,29 @@ pub(super) struct Scratch {
 
 impl Weights {
     /// Encodes `frames` steps of 20 ms: `mel` has as many rows as the model has bands, each of two steps a frame; `out`
-    /// gets a row of the model's width for each frame.
+    /// gets a row of the model's width for each frame. When `unwanted` says so between two blocks it ends early, and `out` is
+    /// silence.
     ///
     /// # Panics
     /// When a slice is shorter than that.
-    pub(super) fn encode(&self, scratch: &mut Scratch, threads: usize, mel: &[f32], out: &mut [f32]) {
+    pub(super) fn encode(
+        &self,
+        scratch: &mut Scratch,
+        threads: usize,
+        mel: &[f32],
+        out: &mut [f32],
+        unwanted: impl Fn() -> bool,
+    ) {
         let width = self.width;
         let frames = out.len() / width;
         assert!(mel.len() >= self.bands * 2 * frames && frames * width <= self.positions.len());
         let threads = threads.clamp(1, frames.max(1));
         self.stem(scratch, threads, mel, frames);
         for block in &self.blocks {
+            if unwanted() {
+                out.fill(0.0);
+                return;
+            }
             self.block(block, scratch, threads, frames);
         }
         layer_norm(&scratch.x, &self.last.scale, &self.last.shift, out);

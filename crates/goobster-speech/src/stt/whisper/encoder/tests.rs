@@ -180,7 +180,7 @@ fn it_computes_what_the_network_says_with_any_number_of_threads() {
     for (frames, threads) in [(230, 1), (230, 2), (37, 3), (1, 4)] {
         let mel = Seeded(frames as u64).take(BANDS * 2 * frames, 1.0);
         let mut out = vec![f32::NAN; frames * WIDTH];
-        net.encode(&mut scratch, threads, &mel, &mut out);
+        net.encode(&mut scratch, threads, &mel, &mut out, || false);
         let wanted = plainly(&net, &mel, frames);
         for (out, wanted) in out.iter().zip(wanted.iter().flatten()) {
             assert!(
@@ -189,4 +189,16 @@ fn it_computes_what_the_network_says_with_any_number_of_threads() {
             );
         }
     }
+}
+
+#[test]
+fn what_is_not_wanted_any_more_ends_between_two_blocks_in_silence() {
+    let net = network();
+    let mel = Seeded(1).take(BANDS * 2 * 20, 1.0);
+    let mut out = vec![f32::NAN; 20 * WIDTH];
+    let asked = std::cell::Cell::new(0);
+    let second_time = || asked.replace(asked.get() + 1) == 1;
+    net.encode(&mut Scratch::default(), 1, &mel, &mut out, second_time);
+    assert_eq!(asked.get(), 2);
+    assert!(out.iter().all(|x| *x == 0.0));
 }
