@@ -28,37 +28,47 @@ struct News {
 #[derive(Debug, Default)]
 struct Told {
     ready: bool,
-    stopping: bool,
     status: Option<String>,
 }
 
 impl Told {
-    /// What is news: once that it is ready, once that it goes down, and what it lacks when that changes.
-    fn news(&mut self, lacking: &[&str], draining: bool) -> News {
+    /// What is news: once that it is ready, and what it lacks when that changes.
+    fn news(&mut self, lacking: &[&str]) -> News {
         let status = if lacking.is_empty() {
             "ready".to_owned()
         } else {
             format!("not ready: {}", lacking.join(", "))
         };
         let ready = lacking.is_empty() && !self.ready;
-        let stopping = draining && !self.stopping;
         self.ready |= ready;
-        self.stopping |= stopping;
         let changed = self.status.as_ref() != Some(&status);
         if changed {
             self.status = Some(status.clone());
         }
         News {
             ready,
-            stopping,
             status: changed.then_some(status),
-            alive: false,
+            ..News::default()
         }
     }
 }
 
 /// Tells until this is dropped.
 pub(super) struct Telling(JoinHandle<()>);
+
+impl Telling {
+    /// The bot goes down: from now on nobody is let in, and the manager is told before anything else happens.
+    pub(super) async fn drain(&self, signs: &Signs) {
+        signs.drain();
+        let stopping = News {
+            stopping: true,
+            ..News::default()
+        };
+        let told = tokio::task::spawn_blocking(move || tell(&stopping));
+        // A manager that does not listen holds nothing up.
+        let _ = tokio::time::timeout(LOOK, told).await;
+    }
+}
 
 impl Drop for Telling {
     fn drop(&mut self) {
@@ -81,7 +91,7 @@ async fn keep_telling(signs: Arc<Signs>) {
     often.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         often.tick().await;
-        let mut news = told.news(&signs.lacking(), signs.is_draining());
+        let mut news = told.news(&signs.lacking());
         if watchdog.is_some_and(|every| alive.elapsed() >= every) {
             alive = Instant::now();
             news.alive = true;
@@ -129,7 +139,7 @@ mod tests {
     fn ready_is_told_once_and_changes_are_told_when_they_come() {
         let mut told = Told::default();
         let mut news = |lacking: &[&str]| {
-            let news = told.news(lacking, false);
+            let news = told.news(lacking);
             (news.ready, news.status.unwrap_or_default())
         };
         let lost = ["not connected to Discord"];

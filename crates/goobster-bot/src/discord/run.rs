@@ -45,7 +45,7 @@ const GOODBYE: Duration = Duration::from_secs(2);
 pub async fn run(args: &Run, config: &Config, common: &Common, terminal: Terminal) -> Result<(), Failure> {
     let token = BotToken::find(config.discord.token_file.as_deref())?;
     let (late, signs) = (Late::default(), Arc::new(Signs::default()));
-    let _telling = notify::begin(&signs);
+    let telling = notify::begin(&signs);
     let _watch = monitoring::begin(config, &late, &signs).await?;
     let engines = engines(config, common, terminal)?;
     signs.models_loaded();
@@ -134,7 +134,7 @@ pub async fn run(args: &Run, config: &Config, common: &Common, terminal: Termina
         () = command::told_to_stop() => Ok(()),
     };
     terminal.note("going down: no new sessions, running ones are ended");
-    signs.drain();
+    telling.drain(&signs).await;
     drain(&bot, &shards, bot.config().discord.drain).await;
     for task in [keeping, probing, listening] {
         task.abort();
