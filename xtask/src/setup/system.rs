@@ -95,9 +95,13 @@ pub(super) fn install(cache: &Cache) -> Result<()> {
     .into())
 }
 
-/// Programs that examine what was built, and Debian's packages of them. Their checks are skipped where they are not there, so
-/// they are installed for CI alone.
-const EXAMINERS: [(&str, &str); 1] = [("valgrind", "valgrind")];
+/// Programs that examine what was built and what is deployed, and Debian's packages of them. Their checks are skipped where they
+/// are not there, so they are installed for CI alone.
+const EXAMINERS: [(&str, &str); 3] = [
+    ("valgrind", "valgrind"),
+    ("systemd-analyze", "systemd"),
+    ("promtool", "prometheus"),
+];
 
 /// Installs the examiners that are missing where that can be done; a word about what was left out.
 pub(super) fn install_examiners() -> Option<String> {
@@ -111,7 +115,11 @@ pub(super) fn install_examiners() -> Option<String> {
     let packages: Vec<&str> = lacking.iter().map(|(_, package)| *package).collect();
     let left_out = |why: &str| {
         let programs: Vec<&str> = lacking.iter().map(|(program, _)| *program).collect();
+<<<<<<< HEAD
         Some(format!("{}: {why}; their checks are skipped", programs.join(", ")))
+=======
+        Some(format!("{}: {why}; their tests are skipped", programs.join(", ")))
+>>>>>>> wt-deploy
     };
     match privilege() {
         Some(prefix) if shell::which("apt-get").is_some() => {

@@ -43,6 +43,9 @@ pub struct Common {
     /// Never fetch anything: a missing model is an error (exit 4)
     #[arg(long, global = true, env = "GOOBSTER_OFFLINE", value_parser = clap::builder::FalseyValueParser::new())]
     pub offline: bool,
+    /// The folder of models, voices and runtimes, before `GOOBSTER_CACHE` [default: goobster in the user's cache folder]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub models: Option<PathBuf>,
     /// A configuration file [default: goobster.toml in the user's configuration folder, when there]
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -72,8 +75,10 @@ pub enum Command {
     Doctor,
     /// List, fetch or remove models and voices
     Models(Models),
-    /// Examine or mend the file that holds quotas and sessions
+    /// Examine, mend, back up or restore what holds quotas and sessions
     Store(Store),
+    /// Ask a bot that runs on this machine whether it is alive: exit 0 or 1
+    Health(Health),
     /// Write, check or show the configuration
     Config(ConfigArgs),
 }
@@ -189,8 +194,8 @@ impl TalkArgs {
 /// `goobster run`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The token is read from the environment variable DISCORD_TOKEN, never from the command line.
-docs/discord.md tells how to create the application and invite the bot.
+    after_help = "The token is read from the environment variable DISCORD_TOKEN or from the file that discord.token_file names, never from
+the command line. docs/discord.md tells how to create the application and invite the bot.
 
 Examples:
   DISCORD_TOKEN=… goobster run
@@ -360,7 +365,7 @@ pub enum ModelsAction {
 /// `goobster store`.
 #[derive(Debug, Args)]
 pub struct Store {
-    /// The store [default: goobster.redb in the user's data folder]
+    /// The store's file [default: backup and restore: the configured store; else goobster.redb in the user's data folder]
     #[arg(long, global = true, value_name = "FILE")]
     pub file: Option<PathBuf>,
     /// What to do.
@@ -379,4 +384,31 @@ pub enum StoreAction {
         #[arg(long)]
         start_over: bool,
     },
+    /// Write everything durable into a new file: usage, sessions, guild settings, opt-outs
+    Backup {
+        /// The backup; nothing that is there is overwritten
+        #[arg(value_name = "BACKUP")]
+        to: PathBuf,
+    },
+    /// Put a backup back; no bot may be running with the store
+    Restore {
+        /// The backup
+        #[arg(value_name = "BACKUP")]
+        from: PathBuf,
+        /// Replace what is there; an embedded store's old file is kept beside it
+        #[arg(long)]
+        force: bool,
+    },
+}
+
+/// `goobster health`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The bot must listen: [monitoring] listen = \"127.0.0.1:9464\" in its configuration, or the environment variable
+GOOBSTER_MONITORING_LISTEN. This asks at the same address."
+)]
+pub struct Health {
+    /// Also whether it is ready for sessions: connected, models loaded, store writable, not going down
+    #[arg(long)]
+    pub ready: bool,
 }

@@ -239,6 +239,8 @@ pub struct Discord {
     pub drain: Duration,
     /// Who may use /admin, by Discord's ids; empty: who owns the application.
     pub owners: Vec<u64>,
+    /// The file that holds the token; unset: the environment variable `DISCORD_TOKEN`, which comes first in any case.
+    pub token_file: Option<PathBuf>,
 }
 
 impl Default for Discord {
@@ -249,6 +251,7 @@ impl Default for Discord {
             health: HealthConfig::default(),
             drain: Duration::from_secs(15),
             owners: Vec::new(),
+            token_file: None,
         }
     }
 }

@@ -239,6 +239,7 @@ pub static SETTINGS: &[Setting] = &[
     setting!("conversation.history_bytes", Count(0, MOST), Calls, conversation.turns.history_bytes, "Bytes of them remembered"),
     setting!("discord.consent", OneOf(&["notice", "ask"]), Calls, discord.consent, "notice: people are told, and heard unless they opt out; ask: only who agreed is heard"),
     setting!("discord.owners", Ids, Now, discord.owners, "Who may use /admin; empty: who owns the application"),
+    setting!("discord.token_file", Words(Sort::Path), Restart, discord.token_file, "The file that holds the token; DISCORD_TOKEN comes before it", unset "DISCORD_TOKEN alone"),
     setting!("discord.alone_after", Span(1000, DAY), Calls, discord.presence.alone_after, "Goobster leaves when nobody else is there for this long", formerly "discord.alone_after_s" in Seconds),
     setting!("discord.owner_grace", Span(1000, HOUR), Calls, discord.presence.owner_grace, "A session waits this long for its owner to come back", formerly "discord.owner_grace_s" in Seconds),
     setting!("discord.recover_within", Span(1000, 5 * MINUTE), Calls, discord.presence.recover_within, "How long mending a voice connection may take"),
