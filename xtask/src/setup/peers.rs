@@ -19,7 +19,7 @@ const PACKAGES: [&str; 3] = [
     "ctranslate2==4.8.5",
     "onnxruntime==1.26.0",
 ];
-/// Silero's network as its authors publish it, for ONNX Runtime. Alone: their program around it would bring PyTorch along.
+/// Silero's network as its authors publish it, for ONNX Runtime. Alone: their program around it would bring `PyTorch` along.
 const ALONE: [&str; 1] = ["silero-vad==6.2.3"];
 /// In the folder of Python packages: what was installed there.
 const PINS: &str = "goobster-pins.txt";

@@ -115,11 +115,10 @@ pub(super) fn install_examiners() -> Option<String> {
     let packages: Vec<&str> = lacking.iter().map(|(_, package)| *package).collect();
     let left_out = |why: &str| {
         let programs: Vec<&str> = lacking.iter().map(|(program, _)| *program).collect();
-<<<<<<< HEAD
-        Some(format!("{}: {why}; their checks are skipped", programs.join(", ")))
-=======
-        Some(format!("{}: {why}; their tests are skipped", programs.join(", ")))
->>>>>>> wt-deploy
+        Some(format!(
+            "{}: {why}; their checks are skipped",
+            programs.join(", ")
+        ))
     };
     match privilege() {
         Some(prefix) if shell::which("apt-get").is_some() => {

@@ -52,7 +52,7 @@ impl AdaptivePatience {
             least: Duration::from_millis(320),
             most: Duration::from_millis(1400),
             complete: Duration::from_millis(400),
-            incomplete: Duration::from_millis(1000),
+            incomplete: Duration::from_secs(1),
             unread: Duration::from_millis(800),
             weight: 1.0,
         }
@@ -246,7 +246,9 @@ mod tests {
     fn a_slow_speaker_is_given_time_and_a_fast_one_is_answered_sooner() {
         let said = |pauses: &[u64]| {
             let mut patience = Patience::new(PLAIN, Some(RULE));
-            pauses.iter().for_each(|p| patience.paused(samples(*p)));
+            for pause in pauses {
+                patience.paused(samples(*pause));
+            }
             patience.read(0.5);
             ms(&patience)
         };

@@ -77,7 +77,7 @@ impl<'r> Reader<'r> {
             };
             self.took.push(begun.elapsed());
             self.known.insert(key, text.clone());
-            if self.took.len() % 50 == 0 {
+            if self.took.len().is_multiple_of(50) {
                 progress(&format!("endpointing: {} pauses read", self.took.len()));
                 self.keep()?;
             }
