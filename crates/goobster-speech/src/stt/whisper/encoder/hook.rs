@@ -35,7 +35,15 @@ thread_local! {
 pub(in super::super) fn offering<T>(weights: Option<&Arc<Weights>>, make: impl FnOnce() -> T) -> T {
     OFFERED.with_borrow_mut(|offered| *offered = weights.cloned());
     let state = make();
-    OFFERED.with_borrow_mut(|offered| *offered = None);
+    if OFFERED.with_borrow_mut(Option::take).is_some() {
+        static TOLD: std::sync::Once = std::sync::Once::new();
+        TOLD.call_once(|| {
+            tracing::info!(
+                "ggml encodes, more slowly: whisper.cpp was compiled without the flags of .cargo/config.toml \
+                 (`cargo clean -p whisper-rs-sys` compiles it anew)"
+            );
+        });
+    }
     state
 }
 
