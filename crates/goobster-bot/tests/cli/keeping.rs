@@ -39,7 +39,7 @@ async fn talk<S: Slots + Ledger>(store: &S, first: u64, open: bool) {
             user: ADA,
             guild: GuildId::new(7),
         };
-        let lease = store.reserve(claim, Duration::from_secs(30)).await.unwrap();
+        let lease = store.reserve(claim, Duration::from_secs(2)).await.unwrap();
         let lease = store.confirm(lease).await.unwrap();
         let (epoch, at) = (lease.epoch, now());
         store.open(Opening { claim, epoch, at }).await.unwrap();
