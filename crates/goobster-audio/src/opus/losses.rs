@@ -1,7 +1,7 @@
 //! A stream in which packets get lost: the last of those lost comes back from the packet after it, where that one
 //! carries a copy (in-band FEC, RFC 6716 section 2.1.7); the others are concealed.
 
-use super::{SpeechDecoder, carries_predecessor, packet_samples};
+use super::{MAX_PACKET_SAMPLES, SpeechDecoder, bridge, carries_predecessor, packet_samples};
 use crate::error::AudioError;
 use crate::frame::FRAME_SAMPLES;
 
@@ -25,6 +25,8 @@ pub struct StreamDecoder {
     owed: Option<usize>,
     /// Length of the packet before: a lost one is taken to have been as long.
     length: usize,
+    /// What was continued into a gap.
+    gap: Vec<f32>,
 }
 
 impl StreamDecoder {
@@ -37,6 +39,7 @@ impl StreamDecoder {
             decoder: SpeechDecoder::new()?,
             owed: None,
             length: FRAME_SAMPLES,
+            gap: Vec::with_capacity(MAX_PACKET_SAMPLES),
         })
     }
 
@@ -54,21 +57,22 @@ impl StreamDecoder {
         let mut made_good = None;
         if let Some(owed) = self.owed.take() {
             // What lies before the copy, in a longer packet, is concealed as libopus goes there.
-            let recovered = owed == length && carries_predecessor(packet);
-            let sound = if recovered {
-                self.decoder.recover(owed, packet)
+            if owed == length && carries_predecessor(packet) {
+                take(self.decoder.recover(owed, packet)?);
+                made_good = Some(MadeGood::Recovered);
             } else {
-                self.decoder.conceal_samples(owed)
-            };
-            take(sound?);
-            made_good = Some(if recovered {
-                MadeGood::Recovered
-            } else {
-                MadeGood::Concealed
-            });
+                self.gap.clear();
+                self.gap.extend_from_slice(self.decoder.conceal_samples(owed)?);
+                made_good = Some(MadeGood::Concealed);
+            }
         }
         self.length = length;
-        take(self.decoder.decode(packet)?);
+        let sound = self.decoder.decode(packet)?;
+        if made_good == Some(MadeGood::Concealed) {
+            bridge::lead_over(&mut self.gap, sound);
+            take(&self.gap);
+        }
+        take(sound);
         Ok(made_good)
     }
 
