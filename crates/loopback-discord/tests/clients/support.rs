@@ -118,7 +118,9 @@ impl Bot {
         let mut heard = Vec::new();
         let search = async {
             while found.iter().any(Option::is_none) {
-                let line = self.lines.next_line().await.unwrap().expect("the bot ended");
+                let Some(line) = self.lines.next_line().await.unwrap() else {
+                    panic!("the bot ended");
+                };
                 let Some(report) = line.strip_prefix("BOT ") else {
                     continue;
                 };
