@@ -1,11 +1,11 @@
 //! Endpointing: fixed patience against one that follows the speaker and their words, on the same recordings of people.
 //!
-//! - [`corpus`]: the recordings, with what is said in them.
-//! - [`labels`]: which pauses lie within a sentence and which at its end.
-//! - [`turns`], [`reader`]: turns cut out of the recordings, and what is read at each pause.
-//! - [`replay`]: the turns, replayed to the endpointer.
-//! - [`fit`]: the constants, chosen on one half of the recordings and judged on the other.
-//! - [`statistics`]: rates, delays, confidence.
+//! - `corpus`: the recordings, with what is said in them.
+//! - `labels`: which pauses lie within a sentence and which at its end.
+//! - `turns`, `reader`: turns cut out of the recordings, and what is read at each pause.
+//! - `replay`: the turns, replayed to the endpointer.
+//! - `fit`: the constants, chosen on one half of the recordings and judged on the other.
+//! - `statistics`: rates, delays, confidence.
 
 mod corpus;
 mod fit;
