@@ -9,6 +9,7 @@
 //! - [`endpointing`]: pauses taken for the end of a turn, and how soon an end is known; only when asked for.
 
 mod calls;
+mod corpus;
 mod decode;
 mod endpointing;
 mod latency;

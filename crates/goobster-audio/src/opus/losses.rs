@@ -1,5 +1,5 @@
 //! A stream in which packets get lost: the last of those lost comes back from the packet after it, where that one
-//! carries a copy (in-band FEC, RFC 6716 section 2.1.7); the others are concealed.
+//! carries a copy (in-band FEC, RFC 6716 section 2.1.7); the others are concealed, and led over to what follows.
 
 use super::{MAX_PACKET_SAMPLES, SpeechDecoder, bridge, carries_predecessor, packet_samples};
 use crate::error::AudioError;
@@ -10,7 +10,7 @@ use crate::frame::FRAME_SAMPLES;
 pub enum MadeGood {
     /// From the copy in the packet after it; of a packet of several frames, the last one.
     Recovered,
-    /// By continuing the sound before it.
+    /// By continuing the sound before it, and leading that over to the packet after it.
     Concealed,
 }
 
@@ -25,7 +25,7 @@ pub struct StreamDecoder {
     owed: Option<usize>,
     /// Length of the packet before: a lost one is taken to have been as long.
     length: usize,
-    /// What was continued into a gap.
+    /// What was continued into the gap.
     gap: Vec<f32>,
 }
 
@@ -67,13 +67,24 @@ impl StreamDecoder {
             }
         }
         self.length = length;
-        let sound = self.decoder.decode(packet)?;
-        if made_good == Some(MadeGood::Concealed) {
-            bridge::lead_over(&mut self.gap, sound);
-            take(&self.gap);
+        let concealed = made_good == Some(MadeGood::Concealed);
+        match self.decoder.decode(packet) {
+            Ok(sound) => {
+                if concealed {
+                    bridge::lead_over(&mut self.gap, sound);
+                    take(&self.gap);
+                }
+                take(sound);
+                Ok(made_good)
+            }
+            Err(refused) => {
+                // The packet before it is made good all the same.
+                if concealed {
+                    take(&self.gap);
+                }
+                Err(refused)
+            }
         }
-        take(sound);
-        Ok(made_good)
     }
 
     /// A packet was lost. Its sound follows with the next packet; if one before it was lost too, `take` gets that one's.

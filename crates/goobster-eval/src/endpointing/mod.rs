@@ -1,13 +1,11 @@
 //! Endpointing: fixed patience against one that follows the speaker and their words, on the same recordings of people.
 //!
-//! - `corpus`: the recordings, with what is said in them.
 //! - `labels`: which pauses lie within a sentence and which at its end.
 //! - `turns`, `reader`: turns cut out of the recordings, and what is read at each pause.
 //! - `replay`: the turns, replayed to the endpointer.
 //! - `fit`: the constants, chosen on one half of the recordings and judged on the other.
 //! - `statistics`: rates, delays, confidence.
 
-mod corpus;
 mod fit;
 mod labels;
 mod reader;
@@ -24,7 +22,7 @@ use goobster_bot::engines::Engines;
 use goobster_core::language::Language;
 use goobster_speech::stt::AudioContext;
 
-use corpus::Recording;
+use crate::corpus::{self, Recording};
 use fit::{Clues, shifted};
 use replay::replay;
 use statistics::{Curve, Point, Tallies, at_rate, interval, point};

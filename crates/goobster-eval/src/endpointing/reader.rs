@@ -11,7 +11,7 @@ use goobster_core::hearing::completeness;
 use goobster_core::ports::{AbortFlag, DecodeClass, LanguageChoice, RecogniseRequest, SpeechToText};
 use goobster_models::Cache;
 
-use super::corpus::Recording;
+use crate::corpus::Recording;
 use crate::report::progress;
 
 /// What was said up to a pause.

@@ -8,7 +8,7 @@ use goobster_audio::endpoint::{EndpointConfig, EndpointEvent, Endpointer, Window
 use goobster_audio::marks::Marks;
 use goobster_audio::vad::VoiceDetector;
 
-use super::corpus::Recording;
+use crate::corpus::Recording;
 use super::labels::{Place, Script};
 use super::reader::Reader;
 

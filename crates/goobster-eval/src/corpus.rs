@@ -1,4 +1,4 @@
-//! The recordings that pauses are marked in, with what is said in them.
+//! Every recording that can be fetched, with what is said in it.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -12,7 +12,7 @@ use goobster_models::{Cache, speech_clips};
 use serde::Deserialize;
 
 /// What is said in the recordings that bring no transcript along; written down by ear for this measurement.
-const SPOKEN: &str = include_str!("../../data/spoken.json");
+const SPOKEN: &str = include_str!("../data/spoken.json");
 /// An announcement of fewer words is a building block ("press", "extension"), not something that somebody says.
 const ANNOUNCED_WORDS: usize = 6;
 /// How the speaker of the announcements is labelled.
@@ -23,18 +23,18 @@ const LONGEST: usize = 300 * 16_000;
 const MAX_TEXT: u64 = 1 << 20;
 
 /// One recording of one speaker.
-pub(super) struct Recording {
+pub(crate) struct Recording {
     /// The file, relative to the folder of recordings.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Who speaks; the same label is the same voice.
-    pub(super) speaker: String,
-    pub(super) language: Language,
+    pub(crate) speaker: String,
+    pub(crate) language: Language,
     /// Whether it is one of many announcements by the same voice.
-    pub(super) is_announcement: bool,
+    pub(crate) is_announcement: bool,
     /// What is said, with the marks of written language.
-    pub(super) transcript: String,
+    pub(crate) transcript: String,
     /// 16 kHz mono.
-    pub(super) sound: Vec<f32>,
+    pub(crate) sound: Vec<f32>,
 }
 
 #[derive(Deserialize)]
@@ -45,7 +45,7 @@ struct Spoken {
 }
 
 /// Every recording, those of a speaker in a row, at most so many announcements of each voice; fetched where missing.
-pub(super) fn recordings(engines: &Engines<'_>, announcements: usize) -> anyhow::Result<Vec<Recording>> {
+pub(crate) fn recordings(engines: &Engines<'_>, announcements: usize) -> anyhow::Result<Vec<Recording>> {
     for artefact in EVALUATION {
         engines.have(artefact).map_err(anyhow::Error::from)?;
     }
