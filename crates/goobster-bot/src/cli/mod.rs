@@ -7,6 +7,7 @@ pub mod exit;
 mod listen;
 pub mod logging;
 mod models;
+pub mod overload;
 pub(crate) mod rehearse;
 mod say;
 mod store;
