@@ -18,12 +18,12 @@ async fn four_times_the_speakers_are_borne() {
     let overload = Overload {
         seed: 5,
         talkers: 4,
-        lasts: Duration::from_secs(22),
-        refuses_after: Duration::from_secs(12),
-        rest: Duration::from_secs(14),
+        lasts: Duration::from_secs(15),
+        refuses_after: Duration::from_secs(8),
+        rest: Duration::from_secs(11),
         engines: Engines::Scripted,
         bot: settings.parse().unwrap(),
-        alone: 2,
+        alone: 1,
     };
     let mut bot = BotCommand {
         program: env!("CARGO_BIN_EXE_goobster").into(),

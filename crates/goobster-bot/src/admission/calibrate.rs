@@ -166,9 +166,9 @@ pub(crate) fn tell(calibration: &Calibration, seats: Seats) {
     let slow = match calibration.fit() {
         Fit::Own => None,
         Fit::Smaller => Some("this machine is too slow for its model: the smaller one hears instead"),
-        Fit::Neither => {
-            Some("this machine does not keep up with one speaker: use --profile small, or a server ([recogniser] url)")
-        }
+        Fit::Neither => Some(
+            "this machine does not keep up with one speaker: use --profile small, or a server ([recogniser] url)",
+        ),
     };
     if let Some(slow) = slow {
         tracing::warn!("{slow}");

@@ -98,6 +98,7 @@ pub struct Ear {
     planner: Planner,
     /// The seat of whoever is followed.
     pass: Pass,
+    seated: bool,
     /// Somebody talks and has no seat yet: the listener keeps what they say.
     unseated: bool,
     language: LanguageChoice,
@@ -133,6 +134,7 @@ impl Ear {
             listener: Listener::new(endpoint, detector)?,
             planner: Planner::new(hearing),
             pass,
+            seated: false,
             unseated: false,
             language,
             prompt,
@@ -165,6 +167,7 @@ impl Ear {
         if self.unseated && self.pass.ask() {
             self.seat(now, next_turn, told);
         }
+        self.get_up();
         self.planner.set_partials(self.pass.partials());
         // A partial is asked for ten times a second at most; the planner needs no finer clock. Nor does it begin in a dip
         // of the voice: a decode cannot be stopped inside the encoder, and if the dip is the end, the final waits for it.
@@ -183,6 +186,7 @@ impl Ear {
         for event in events {
             self.event(now, event, next_turn, told);
         }
+        self.get_up();
     }
 
     /// Nobody wants to know any more: calls off the decodes under way and forgets the samples.
@@ -191,7 +195,7 @@ impl Ear {
             abort.raise();
         }
         self.kept.clear();
-        self.unseated = false;
+        (self.seated, self.unseated) = (false, false);
         self.pass.leave();
     }
 
@@ -214,7 +218,8 @@ impl Ear {
 
     /// Gives the seat back once everything that was said is captioned.
     fn get_up(&mut self) {
-        if !self.unseated && self.planner.is_quiet() {
+        if self.seated && self.planner.is_quiet() {
+            self.seated = false;
             self.pass.leave();
         }
     }
@@ -231,6 +236,7 @@ impl Ear {
     fn begin(&mut self, now: Moment, from: u64, next_turn: &mut u64, told: &mut Vec<Told>) {
         let turn = TurnId::new(*next_turn);
         *next_turn += 1;
+        self.seated = true;
         self.open_from = from;
         self.reported = self.listener.position().samples();
         self.step(now, Heard::Started { turn, from }, told);
@@ -241,7 +247,7 @@ impl Ear {
         match event {
             HeardEvent::Started { at } => {
                 if !self.pass.begin() {
-                    self.unseated = true;
+                    (self.seated, self.unseated) = (false, true);
                     return;
                 }
                 let so_far = self.listener.utterance_so_far();
@@ -318,7 +324,6 @@ impl Ear {
             }
             HeardEvent::Discarded { .. } => {
                 self.step(now, Heard::Discarded, told);
-                self.get_up();
             }
             other => tracing::debug!(?other, "an event that conversation does not use"),
         }

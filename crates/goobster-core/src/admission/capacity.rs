@@ -61,8 +61,8 @@ pub fn capacity(costs: &Costs) -> Capacity {
     }
     let fit = (SHARE / load.max(f64::MIN_POSITIVE)).min(f64::from(MOST));
     Capacity {
-        // Between 0 and MOST.
-        speakers: fit.floor() as u32,
+        // Between 0 and MOST; what fits but for a rounding error fits.
+        speakers: (fit + 1e-9).floor() as u32,
         load,
     }
 }

@@ -78,7 +78,8 @@ struct Running {
     job: Job,
     since: Moment,
     called_off: bool,
-    reported: bool,
+    /// When it was reported as overdue.
+    reported: Option<Moment>,
     given_up: bool,
 }
 
@@ -154,8 +155,8 @@ impl Scheduler {
         let mut late = Vec::new();
         for running in &mut self.running {
             let ran = now.since(running.since);
-            if ran > self.limits.overdue && !running.reported {
-                running.reported = true;
+            if ran > self.limits.overdue && running.reported.is_none() {
+                running.reported = Some(now);
                 late.push((running.id, ran));
                 call_off(running, effects);
             }
@@ -165,9 +166,10 @@ impl Scheduler {
 
     /// Those that run on long after they were called off, each told once: they hang.
     pub fn hanging(&mut self, now: Moment) -> Vec<JobId> {
-        let bound = self.limits.overdue + self.limits.grace;
+        let grace = self.limits.grace;
         let hangs = |running: &&mut Running| {
-            running.reported && !running.given_up && now.since(running.since) > bound
+            let asked = running.reported.is_some_and(|at| now.since(at) >= grace);
+            asked && !running.given_up
         };
         let hanging = self.running.iter_mut().filter(hangs);
         hanging
@@ -276,7 +278,7 @@ impl Scheduler {
                 job,
                 since: now,
                 called_off: false,
-                reported: false,
+                reported: None,
                 given_up: false,
             });
             effects.push(Effect::Start(id));
