@@ -1,4 +1,4 @@
-//! The one entry for people: `cargo xtask setup`, `demo`, `test`, `ci`, `tidy`, `eval`, `bench`, `instructions`, `soak`.
+//! The one entry for people: `cargo xtask setup`, `demo`, `test`, `ci`, `tidy`, `eval`, `bench`, `instructions`, `soak`, `dist`.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -7,6 +7,7 @@
 
 mod bench;
 mod ci;
+mod dist;
 mod instructions;
 mod metadata;
 mod product;
@@ -46,6 +47,8 @@ enum Command {
     Instructions(instructions::Arguments),
     /// Run the benchmarks beside their peers and write docs/performance.md
     Bench(bench::Arguments),
+    /// Make a release: a tarball that runs on a clean Debian 12; --check proves it in an empty root
+    Dist(dist::Arguments),
     /// Run sessions under random faults: --seeds N --seed-start S
     Soak(product::Passed),
 }
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
         Command::Eval(passed) => product::eval(&passed),
         Command::Instructions(arguments) => instructions::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Dist(arguments) => dist::run(&arguments),
         Command::Soak(passed) => product::soak(&passed),
     };
     match result {

@@ -150,8 +150,8 @@ impl<'a> Engines<'a> {
         self.have(&manifest::ESPEAK)
             .map(drop)
             .or_else(|failure| self.unless_elsewhere(failure))?;
-        let runtime = Cache::locate()?.root().join("runtime");
-        let espeak = Espeak::find(Some(&runtime))?;
+        let espeak = Cache::locate()?.path_of(&manifest::ESPEAK);
+        let espeak = Espeak::find(espeak.parent())?;
         if self.config.profile == Profile::Standard {
             match self.piper(espeak.clone()) {
                 Ok(piper) => engines.push(Arc::new(piper)),

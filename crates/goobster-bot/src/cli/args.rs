@@ -1,10 +1,13 @@
 //! What can be typed: the commands, their flags, and examples.
 
+mod operate;
+
 use std::num::NonZeroU64;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use self::operate::{Health, Store, StoreAction};
 use super::config::ConfigArgs;
 use crate::config::{Overrides, Profile};
 
@@ -43,6 +46,9 @@ pub struct Common {
     /// Never fetch anything: a missing model is an error (exit 4)
     #[arg(long, global = true, env = "GOOBSTER_OFFLINE", value_parser = clap::builder::FalseyValueParser::new())]
     pub offline: bool,
+    /// The folder of models, voices and runtimes, before `GOOBSTER_CACHE` [default: goobster in the user's cache folder]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub models: Option<PathBuf>,
     /// A configuration file [default: goobster.toml in the user's configuration folder, when there]
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -72,8 +78,10 @@ pub enum Command {
     Doctor,
     /// List, fetch or remove models and voices
     Models(Models),
-    /// Examine or mend the file that holds quotas and sessions
+    /// Examine, mend, back up or restore what holds quotas and sessions
     Store(Store),
+    /// Ask a bot that runs on this machine whether it is alive: exit 0 or 1
+    Health(Health),
     /// Write, check or show the configuration
     Config(ConfigArgs),
 }
@@ -189,8 +197,8 @@ impl TalkArgs {
 /// `goobster run`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The token is read from the environment variable DISCORD_TOKEN, never from the command line.
-docs/discord.md tells how to create the application and invite the bot.
+    after_help = "The token is read from the environment variable DISCORD_TOKEN or from the file that discord.token_file names, never from
+the command line. docs/discord.md tells how to create the application and invite the bot.
 
 Examples:
   DISCORD_TOKEN=… goobster run
@@ -358,29 +366,5 @@ pub enum ModelsAction {
         /// Which ones
         #[arg(required = true)]
         names: Vec<String>,
-    },
-}
-
-/// `goobster store`.
-#[derive(Debug, Args)]
-pub struct Store {
-    /// The store [default: goobster.redb in the user's data folder]
-    #[arg(long, global = true, value_name = "FILE")]
-    pub file: Option<PathBuf>,
-    /// What to do.
-    #[command(subcommand)]
-    pub action: StoreAction,
-}
-
-/// What can be done with the store.
-#[derive(Debug, Subcommand)]
-pub enum StoreAction {
-    /// Say what is in it and whether it is sound; changes nothing
-    Check,
-    /// Make a damaged store usable again; the damaged file is kept beside it
-    Repair {
-        /// Begin an empty store, forgetting everybody's usage: for when nothing can be salvaged
-        #[arg(long)]
-        start_over: bool,
     },
 }

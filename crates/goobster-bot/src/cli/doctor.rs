@@ -169,7 +169,10 @@ fn machine(doctor: &mut Doctor, config: &Config, common: &Common) -> Result<(), 
     let found = file.map_or_else(|| "none (defaults)".to_owned(), |file| file.display().to_string());
     doctor.say("configuration file", &found, None)?;
     let cache = Cache::locate()?;
-    doctor.say("cache", &cache.root().display().to_string(), None)
+    let shipped = cache.shipped().map_or_else(String::new, |folder| {
+        format!(", and {} that came with it", folder.display())
+    });
+    doctor.say("cache", &format!("{}{shipped}", cache.root().display()), None)
 }
 
 fn pieces(doctor: &mut Doctor, config: &Config) -> Result<(), Failure> {

@@ -153,6 +153,9 @@ fn bot(config: &Config, common: &Common, talk: &super::args::TalkArgs) -> Result
     if common.offline {
         args.push("--offline".into());
     }
+    if let Some(models) = &common.models {
+        args.extend(["--models".into(), models.into()]);
+    }
     let verbose = usize::from(common.verbose.max(1));
     args.extend(std::iter::repeat_n("-v".into(), verbose));
     for (flag, value) in [

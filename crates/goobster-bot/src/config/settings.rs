@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use goobster_audio::endpoint::EndpointConfig;
+use goobster_audio::endpoint::{AdaptivePatience, EndpointConfig};
 use goobster_brain::ChatConfig;
 use goobster_core::admission::LadderConfig;
 use goobster_core::captions::BoardConfig;
@@ -191,6 +191,8 @@ pub struct Talk {
     pub turns: ConversationConfig,
     /// When speech begins and ends.
     pub endpoint: EndpointConfig,
+    /// Whether the patience follows the speaker's pauses and how complete their words are.
+    pub adaptive_patience: bool,
 }
 
 impl Default for Talk {
@@ -198,6 +200,7 @@ impl Default for Talk {
         Self {
             turns: ConversationConfig::default(),
             endpoint: EndpointConfig::conversation(),
+            adaptive_patience: true,
         }
     }
 }
@@ -208,6 +211,7 @@ impl Talk {
         let mut endpoint = self.endpoint;
         endpoint.post_roll = endpoint.post_roll.min(endpoint.patience);
         endpoint.hush = endpoint.hush.min(endpoint.patience);
+        endpoint.adaptive = self.adaptive_patience.then(AdaptivePatience::conversation);
         endpoint
     }
 }
@@ -244,6 +248,8 @@ pub struct Discord {
     pub drain: Duration,
     /// Who may use /admin, by Discord's ids; empty: who owns the application.
     pub owners: Vec<u64>,
+    /// The file that holds the token; unset: the environment variable `DISCORD_TOKEN`, which comes first in any case.
+    pub token_file: Option<PathBuf>,
 }
 
 impl Default for Discord {
@@ -254,6 +260,7 @@ impl Default for Discord {
             health: HealthConfig::default(),
             drain: Duration::from_secs(15),
             owners: Vec::new(),
+            token_file: None,
         }
     }
 }

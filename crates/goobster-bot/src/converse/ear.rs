@@ -9,7 +9,7 @@ use goobster_audio::endpoint::{EndpointConfig, EndpointConfigError};
 use goobster_audio::listener::{HeardEvent, Listener};
 use goobster_audio::position::Position;
 use goobster_audio::vad::VoiceDetector;
-use goobster_core::hearing::{Effect, Forming, Heard, HearingConfig, Planner, Ticket};
+use goobster_core::hearing::{Effect, Forming, Heard, HearingConfig, Planner, Ticket, completeness};
 use goobster_core::ids::TurnId;
 use goobster_core::ports::{AbortFlag, LanguageChoice, RecogniseError, RecogniseRequest, Recognition};
 use goobster_core::time::Moment;
@@ -362,6 +362,10 @@ impl Ear {
                     if let Some(flag) = self.running.remove(&ticket) {
                         flag.raise();
                     }
+                }
+                // Words that form a whole sentence end the turn sooner than words that break off.
+                Effect::HeardSoFar { text, language, .. } => {
+                    self.listener.words_read(completeness(&text, language));
                 }
                 Effect::PartialCaption {
                     turn,

@@ -3,7 +3,7 @@
 //! - [`run`]: from the token to the last drained session. `token`, `permissions`: what it needs, named when it is missing.
 //! - `bot`: what everything shares; `handler`: what Discord tells; `commands`: what people type.
 //! - `call`: a voice connection and the conversation on it; `captioner`: what is written in a channel.
-//! - `reload`: SIGHUP.
+//! - `reload`: SIGHUP. `notify`: the service manager.
 //! - `consent`, `preferences`: who may be heard, and what is remembered between runs.
 
 pub(crate) mod bot;
@@ -12,8 +12,9 @@ mod captioner;
 mod commands;
 mod consent;
 mod handler;
+mod notify;
 mod permissions;
-mod preferences;
+pub(crate) mod preferences;
 mod reload;
 pub mod run;
 mod store;
@@ -25,4 +26,12 @@ pub mod token;
 /// A system without home folders.
 pub fn store_file() -> Result<std::path::PathBuf, crate::cli::exit::Failure> {
     Ok(store::data_folder()?.join(store::FILE))
+}
+
+/// The folder of what must survive the bot.
+///
+/// # Errors
+/// A system without home folders.
+pub(crate) fn data_folder() -> Result<std::path::PathBuf, crate::cli::exit::Failure> {
+    store::data_folder()
 }

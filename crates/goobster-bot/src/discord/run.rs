@@ -19,7 +19,7 @@ use super::handler::Handler;
 use super::preferences::Preferences;
 use super::store::{self, Opened};
 use super::token::BotToken;
-use super::{call, commands, permissions, reload};
+use super::{call, commands, notify, permissions, reload};
 use crate::admission::calibrate::{self, Calibration};
 use crate::admission::guard::Guard;
 use crate::admission::hearing::Hearing;
@@ -49,8 +49,9 @@ const GOODBYE: Duration = Duration::from_secs(2);
 /// # Errors
 /// No token, or one that Discord refuses (5); missing models (4); a damaged store (3); anything that ends the bot.
 pub async fn run(args: &Run, config: &Config, common: &Common, terminal: Terminal) -> Result<(), Failure> {
-    let token = BotToken::from_environment()?;
+    let token = BotToken::find(config.discord.token_file.as_deref())?;
     let (late, signs) = (Late::default(), Arc::new(Signs::default()));
+    let telling = notify::begin(&signs);
     let _watch = monitoring::begin(config, &late, &signs).await?;
     let (engines, ladder) = engines(config, common, terminal).await?;
     signs.models_loaded();
@@ -140,7 +141,7 @@ pub async fn run(args: &Run, config: &Config, common: &Common, terminal: Termina
         () = command::told_to_stop() => Ok(()),
     };
     terminal.note("going down: no new sessions, running ones are ended");
-    signs.drain();
+    telling.drain(&signs).await;
     drain(&bot, &shards, bot.config().discord.drain).await;
     for task in [keeping, probing, listening, watching] {
         task.abort();

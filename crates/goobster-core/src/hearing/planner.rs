@@ -327,6 +327,11 @@ impl Planner {
                 return;
             }
             if let Some(speculation) = open.speculative.as_mut().filter(|s| s.ticket == ticket) {
+                effects.push(Effect::HeardSoFar {
+                    turn: open.turn,
+                    text: recognition.text(),
+                    language: recognition.language,
+                });
                 speculation.done = Some(recognition);
                 return;
             }

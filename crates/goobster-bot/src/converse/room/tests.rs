@@ -99,6 +99,8 @@ struct Notes {
     /// Who was captioned, and from when to when.
     captions: Vec<(String, Moment, Moment)>,
     troubles: Vec<String>,
+    /// From the end of each turn until the endpointer was sure.
+    sure_after: Vec<Duration>,
 }
 
 impl Witness for Notes {
@@ -120,7 +122,9 @@ impl Witness for Notes {
         self.replies.push((reply.spoken.to_owned(), reply.from));
         Ok(())
     }
-    fn turn(&mut self, _: &TurnEnd<'_>) -> Result<(), Failure> {
+    fn turn(&mut self, turn: &TurnEnd<'_>) -> Result<(), Failure> {
+        self.sure_after
+            .push(turn.times.endpointed.since(turn.times.speech_ended));
         Ok(())
     }
     fn trouble(&mut self, text: &str) -> Result<(), Failure> {
@@ -154,7 +158,7 @@ fn parts(recogniser: impl SpeechToText + 'static, responder: impl Responder + 's
         limits: None,
         guard: Guard::open(),
         conversation: ConversationConfig::default(),
-        endpoint: EndpointConfig::conversation(),
+        endpoint: EndpointConfig::adapting(),
         language: LanguageChoice::Fixed(Language::ENGLISH),
         pace: Pace::Fast,
         begun: UtcMillis::new(0),
@@ -220,6 +224,17 @@ async fn a_timer_that_is_too_long_a_wait_is_not_waited_for_and_that_is_told() {
     assert!(outcome.audio < Duration::from_secs(10), "{:?}", outcome.audio);
     let (notes, _) = converse("Hello.").await;
     assert!(notes.troubles.is_empty(), "{:?}", notes.troubles);
+}
+
+#[tokio::test]
+async fn who_breaks_off_is_given_more_time_than_who_has_asked() {
+    let mut sure = Vec::new();
+    for sentence in ["What time is it?", "I would like to know the"] {
+        let (notes, _) = converse(sentence).await;
+        assert_eq!(notes.sure_after.len(), 1, "{:?}", notes.sure_after);
+        sure.extend(notes.sure_after);
+    }
+    assert!(sure[0] + Duration::from_millis(300) <= sure[1], "{sure:?}");
 }
 
 #[test]

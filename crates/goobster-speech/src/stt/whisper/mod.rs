@@ -1,12 +1,15 @@
 //! whisper.cpp in this process: one model shared by a few worker threads, each with a state of its own.
 
 mod audio_ctx;
+mod clip;
 mod decode;
+mod encoder;
 mod ggml_check;
 mod ggml_layout;
 mod languages;
 mod log;
 mod model;
+mod tail;
 mod threads;
 mod tokens;
 
