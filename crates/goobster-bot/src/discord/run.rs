@@ -73,16 +73,7 @@ pub async fn run(args: &Run, config: &Config, common: &Common, terminal: Termina
     let sessions = SessionManager::new(config.sessions.clone(), limits, ports)
         .map_err(|error| Failure::Configuration(error.to_string()))?;
     let watching = guarded(&sessions, &engines, &signs, ladder);
-    let recovery = sessions
-        .recover()
-        .await
-        .map_err(|error| Failure::Failed(format!("the store: {error}")))?;
-    if !recovery.crashed.is_empty() {
-        terminal.note(&format!(
-            "{} session(s) of a run that died were closed as crashed",
-            recovery.crashed.len()
-        ));
-    }
+    close_what_died(&sessions, terminal).await?;
     let mut http = HttpBuilder::new(token.expose());
     if let Some(application) = args.application_id {
         http = http.application_id(serenity::all::ApplicationId::new(application.get()));
@@ -148,6 +139,21 @@ pub async fn run(args: &Run, config: &Config, common: &Common, terminal: Termina
     }
     opened.flush().await;
     ended
+}
+
+/// Closes the sessions of a run that died.
+async fn close_what_died(sessions: &SessionManager, terminal: Terminal) -> Result<(), Failure> {
+    let recovery = sessions
+        .recover()
+        .await
+        .map_err(|error| Failure::Failed(format!("the store: {error}")))?;
+    if !recovery.crashed.is_empty() {
+        terminal.note(&format!(
+            "{} session(s) of a run that died were closed as crashed",
+            recovery.crashed.len()
+        ));
+    }
+    Ok(())
 }
 
 /// New sessions are asked for at the guard, and somebody looks after it.
