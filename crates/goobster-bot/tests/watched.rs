@@ -270,6 +270,8 @@ fn every_metric_moved(watched: &Watched) {
         names::DESCRIPTORS,
         names::STARTED_AT,
         names::BUILD,
+        names::CAPACITY,
+        names::SEATS,
     ];
     let still: Vec<&str> = session
         .into_iter()
@@ -289,6 +291,10 @@ fn every_metric_moved(watched: &Watched) {
         names::LINKS_LOST,
         names::DRAINING,
         names::LOGGED,
+        names::LEVEL,
+        names::LEVELS,
+        names::NOT_FOLLOWED,
+        names::ABANDONED,
     ] {
         assert!(seen(there).is_some(), "{there} is told");
     }

@@ -254,7 +254,8 @@ Examples:
   goobster rehearse --list
   goobster rehearse --scenario three-speakers-with-loss --seeds 10
   goobster rehearse --soak 20 --seed-start 7         random faults, with engines that need no model
-  goobster rehearse --endurance 30                   half an hour of talk, and what is left over after it"
+  goobster rehearse --endurance 30                   half an hour of talk, and what is left over after it
+  goobster rehearse --overload 5                     more people talk than this machine can follow"
 )]
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub struct Rehearse {
@@ -285,6 +286,9 @@ pub struct Rehearse {
     /// Let members talk, leave and come back for this many minutes instead
     #[arg(long, value_name = "MINUTES", conflicts_with_all = ["scenario", "recordings", "soak"])]
     pub endurance: Option<u32>,
+    /// Let four times as many people talk at once as this machine can follow, for this many minutes
+    #[arg(long, value_name = "MINUTES", conflicts_with_all = ["scenario", "recordings", "soak", "endurance"], value_parser = clap::value_parser!(u32).range(1..=600))]
+    pub overload: Option<u32>,
     /// How often members leave and come back in --endurance
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub returns: u32,

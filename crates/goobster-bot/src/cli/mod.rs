@@ -8,6 +8,7 @@ mod health;
 mod listen;
 pub mod logging;
 mod models;
+pub mod overload;
 pub(crate) mod rehearse;
 mod say;
 mod store;

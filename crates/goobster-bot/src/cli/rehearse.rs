@@ -41,6 +41,10 @@ pub(super) async fn run(
     if let Some(runs) = args.soak {
         return soaked(args, runs, bot, shelf, terminal).await;
     }
+    if let Some(minutes) = args.overload {
+        let engines = Engines::new(config, common.offline, terminal);
+        return super::overload::run(args, minutes, config, bot, shelf, &engines, terminal).await;
+    }
     let mut failed = Vec::new();
     for Piece {
         name,
@@ -117,7 +121,7 @@ pub(crate) async fn play(
     Err(Failure::Failed(outcome.failures().join("\n")))
 }
 
-async fn watch(options: RehearsalOptions, terminal: Terminal) -> Result<Outcome, Failure> {
+pub(super) async fn watch(options: RehearsalOptions, terminal: Terminal) -> Result<Outcome, Failure> {
     let mut screen = Screen {
         terminal,
         shown: HashMap::new(),

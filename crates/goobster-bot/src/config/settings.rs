@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use goobster_audio::endpoint::{AdaptivePatience, EndpointConfig};
 use goobster_brain::ChatConfig;
+use goobster_core::admission::LadderConfig;
 use goobster_core::captions::BoardConfig;
 use goobster_core::consent::ConsentMode;
 use goobster_core::conversation::ConversationConfig;
@@ -72,6 +73,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// Sessions.
     pub sessions: SessionConfig,
+    /// What is asked of the machine at most.
+    pub admission: Admission,
     /// Where quotas and sessions are kept.
     pub store: Store,
     /// What is logged.
@@ -142,6 +145,10 @@ pub struct Recogniser {
     pub waiting: usize,
     /// A decode that takes longer is reported and called off.
     pub overdue: Duration,
+    /// One that goes on for so long after that hangs: its thread is given up.
+    pub grace: Duration,
+    /// Threads that hang and were replaced, at most at the same time.
+    pub replacements: usize,
 }
 
 impl Default for Recogniser {
@@ -158,6 +165,8 @@ impl Default for Recogniser {
             threads: None,
             waiting: whisper.waiting,
             overdue: whisper.overdue,
+            grace: whisper.grace,
+            replacements: whisper.replacements,
         }
     }
 }
@@ -281,6 +290,49 @@ impl PartialEq for Captions {
             )
         };
         of(self) == of(other)
+    }
+}
+
+/// What is asked of the machine at most, and what gives way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admission {
+    /// People talking at once that are followed; unset: as many as a measurement at the start allows.
+    pub speakers: Option<usize>,
+    /// And of one call: its captions share a channel.
+    pub per_call: usize,
+    /// The model that takes over under load, or "none"; unset: the small profile's, where it is in the cache.
+    pub smaller_model: Option<String>,
+    /// A final caption that has waited so long for its decode is late.
+    pub late: Duration,
+    /// Between two steps of giving up more.
+    pub rise: Duration,
+    /// Calm for so long before a step back.
+    pub fall: Duration,
+}
+
+impl Default for Admission {
+    fn default() -> Self {
+        let ladder = LadderConfig::default();
+        Self {
+            speakers: None,
+            per_call: 4,
+            smaller_model: None,
+            late: ladder.late,
+            rise: ladder.rise,
+            fall: ladder.fall,
+        }
+    }
+}
+
+impl Admission {
+    /// When what gives way.
+    pub fn ladder(&self, smaller_model: bool) -> LadderConfig {
+        LadderConfig {
+            late: self.late,
+            rise: self.rise,
+            fall: self.fall,
+            smaller_model,
+        }
     }
 }
 

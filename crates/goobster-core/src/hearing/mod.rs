@@ -3,6 +3,7 @@
 //!
 //! - [`Planner`]: asks for partial decodes as the audio grows, begins the final decode speculatively while the
 //!   endpointer's patience runs, calls it off when the speaker goes on, and promotes it when they do not.
+//! - [`Partials`]: how often a growing caption is asked for at all; less under load.
 //! - [`Agreement`]: which words of a growing caption are firm and which may still change.
 //! - [`completeness`]: whether a pause after these words is likely the end.
 //!
@@ -62,6 +63,18 @@ impl Default for HearingConfig {
             speculate: true,
         }
     }
+}
+
+/// How often growing captions may be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Partials {
+    /// As configured.
+    #[default]
+    Full,
+    /// A third as often.
+    Fewer,
+    /// Not at all.
+    None,
 }
 
 /// What the planner is told. Positions are samples at 16 kHz of this speaker's stream.

@@ -104,6 +104,34 @@ fn slow_decodes_make_partials_rarer() {
 }
 
 #[test]
+fn under_load_partials_thin_out_then_stop_and_the_final_comes_all_the_same() {
+    let partials = |rate| {
+        let mut rig = Rig::started();
+        rig.0.set_partials(rate);
+        let mut count = 0;
+        for second in 1..=10 {
+            for effect in rig.speak(second * SECOND) {
+                if let Effect::Decode { ticket, class, .. } = effect {
+                    assert_eq!(class, DecodeClass::Partial);
+                    count += 1;
+                    rig.step(Heard::Decoded {
+                        ticket,
+                        recognition: heard("words"),
+                    });
+                }
+            }
+        }
+        let at = rig.1;
+        let (_, class, _) = only_decode(&rig.step(Heard::Paused { at, upto: at }));
+        assert_eq!(class, DecodeClass::Speculative);
+        count
+    };
+    let (full, fewer) = (partials(Partials::Full), partials(Partials::Fewer));
+    assert!(fewer >= 3 && full >= fewer * 2, "{full} {fewer}");
+    assert_eq!(partials(Partials::None), 0);
+}
+
+#[test]
 fn a_pause_begins_the_final_decode_and_silence_promotes_it() {
     let mut rig = Rig::started();
     rig.speak(SECOND / 2);

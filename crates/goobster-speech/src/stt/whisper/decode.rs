@@ -53,6 +53,8 @@ struct Pass<'a> {
     temperature: f32,
     timestamps: bool,
     prompt: &'a [i32],
+    /// Decodes that run beside it.
+    beside: usize,
 }
 
 /// What it gave.
@@ -83,6 +85,7 @@ impl Engine for WhisperEngine {
         &self,
         state: &mut WhisperState,
         request: &RecogniseRequest,
+        beside: usize,
         stop: &Stop,
     ) -> Result<Recognition, RecogniseError> {
         let mut audio = Clip::of(&request.audio);
@@ -97,6 +100,7 @@ impl Engine for WhisperEngine {
             temperature: 0.0,
             timestamps: thorough,
             prompt: &prompt,
+            beside,
         };
         let mut heard = self.run(state, &mut audio, &pass, stop)?;
 
@@ -220,7 +224,7 @@ impl WhisperEngine {
             params.set_abort_callback(Some(asked_to_stop));
             params.set_abort_callback_user_data(std::ptr::from_ref(stop).cast_mut().cast());
         }
-        let threads = self.threads.choose(pass.timestamps);
+        let threads = self.threads.choose(pass.timestamps, pass.beside);
         params.set_n_threads(threads as i32);
         encoder::hook::prepare(threads, stop);
         log::take_last_error();
@@ -237,7 +241,8 @@ impl WhisperEngine {
             called_off = stop.is_raised(),
             "decoded"
         );
-        if !stop.is_raised() || took > SLOW_EVEN_UNFINISHED {
+        // What a decode costs beside others is no measure of what it costs alone.
+        if pass.beside == 0 && (!stop.is_raised() || took > SLOW_EVEN_UNFINISHED) {
             self.threads.record(threads, frames, took);
         }
         if stop.is_raised() {
