@@ -40,7 +40,7 @@ pub unsafe fn opus_decoder_create(Fs: opus_int32, channels: c_int, error: *mut c
     if !decoder.is_null() {
         // SAFETY: the decoder is one that libopus made just now; this request takes one integer (opus_defines.h). A refusal
         // leaves the decoder as it was, with the classic concealment, so the answer may be ignored.
-        unsafe { opusic_sys::opus_decoder_ctl(decoder, OPUS_SET_COMPLEXITY_REQUEST, NEURAL_CONCEALMENT) };
+        unsafe { opus_decoder_ctl(decoder, OPUS_SET_COMPLEXITY_REQUEST, NEURAL_CONCEALMENT) };
     }
     decoder
 }

@@ -8,9 +8,9 @@ use goobster_audio::endpoint::{EndpointConfig, EndpointEvent, Endpointer, Window
 use goobster_audio::marks::Marks;
 use goobster_audio::vad::VoiceDetector;
 
-use crate::corpus::Recording;
 use super::labels::{Place, Script};
 use super::reader::Reader;
+use crate::corpus::Recording;
 
 /// Frames of 20 ms that a silence must last to be a pause: the usual 200 ms.
 const PAUSE_FRAMES: usize = 10;
