@@ -1,4 +1,4 @@
-//! The one entry for people: `cargo xtask setup`, `demo`, `test`, `ci`, `tidy`, `eval`, `bench`, `instructions`, `soak`.
+//! The one entry for people: `cargo xtask setup`, `demo`, `test`, `ci`, `tidy`, `eval`, `bench`, `instructions`, `soak`, `dist`.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -8,6 +8,7 @@
 mod bench;
 mod browser;
 mod ci;
+mod dist;
 mod instructions;
 mod metadata;
 mod network;
@@ -52,6 +53,8 @@ enum Command {
     Bench(bench::Arguments),
     /// Show whom a bot contacts: a rehearsal in a network namespace, every connect logged
     Network(product::Passed),
+    /// Make a release: a tarball that runs on a clean Debian 12; --check proves it in an empty root
+    Dist(dist::Arguments),
     /// Run sessions under random faults: --seeds N --seed-start S
     Soak(product::Passed),
 }
@@ -68,6 +71,7 @@ fn main() -> ExitCode {
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Network(passed) => network::run(&passed),
         Command::Browser => browser::run(),
+        Command::Dist(arguments) => dist::run(&arguments),
         Command::Soak(passed) => product::soak(&passed),
     };
     match result {

@@ -73,6 +73,8 @@ impl<'a> Engines<'a> {
             threads: own.threads.unwrap_or(usual.threads),
             waiting: own.waiting,
             overdue: own.overdue,
+            grace: own.grace,
+            replacements: own.replacements,
             audio_context,
             ..usual
         };
@@ -92,6 +94,31 @@ impl<'a> Engines<'a> {
             )));
         };
         Ok(WhisperRecogniser::load(&self.have(model)?, name, &options)?)
+    }
+
+    /// The recogniser that takes over under load: the one that is set, or the small profile's where it is in the cache already.
+    pub fn smaller_recogniser(&self) -> Result<Option<Arc<dyn SpeechToText>>, Failure> {
+        if self.config.recogniser.url.is_some() {
+            return Ok(None);
+        }
+        let usual = Profile::Small.model();
+        let wanted = match self.config.admission.smaller_model.as_deref() {
+            Some("none") => return Ok(None),
+            Some(wanted) => wanted,
+            None => {
+                let model = manifest::find(&format!("whisper-{usual}"));
+                let here =
+                    |model: &Artefact| Ok::<_, Failure>(Cache::locate()?.state(model) == State::Present);
+                match model {
+                    Some(model) if here(model)? => usual,
+                    _ => return Ok(None),
+                }
+            }
+        };
+        if wanted == self.config.profile.model() {
+            return Ok(None);
+        }
+        Ok(Some(Arc::new(self.whisper(Some(wanted), AudioContext::Trimmed)?)))
     }
 
     fn remote_recogniser(&self) -> Result<Arc<dyn SpeechToText>, Failure> {
@@ -125,8 +152,8 @@ impl<'a> Engines<'a> {
         self.have(&manifest::ESPEAK)
             .map(drop)
             .or_else(|failure| self.unless_elsewhere(failure))?;
-        let runtime = Cache::locate()?.root().join("runtime");
-        let espeak = Espeak::find(Some(&runtime))?;
+        let espeak = Cache::locate()?.path_of(&manifest::ESPEAK);
+        let espeak = Espeak::find(espeak.parent())?;
         if self.config.profile == Profile::Standard {
             match self.piper(espeak.clone()) {
                 Ok(piper) => engines.push(Arc::new(piper)),

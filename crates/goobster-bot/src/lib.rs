@@ -8,6 +8,7 @@
 //! - [`monitoring`]: what an operator sees: metrics, health, the status page.
 //! - [`converse`]: the conversation on real audio: listeners, decodes, turns and playout in one event loop.
 
+pub mod admission;
 pub mod cli;
 pub mod config;
 pub mod converse;

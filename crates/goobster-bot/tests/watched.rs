@@ -1,4 +1,4 @@
-//! A rehearsal that is watched as an operator would: every metric is there, those of what happens move, health and readiness
+//! A rehearsal that is watched as an operator and a service manager would: every metric is there, those of what happens move, health and readiness
 //! are told, the status page shows the session and ends it, and SIGHUP changes what can change.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // all of this is tests
@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -99,6 +100,49 @@ struct Watched {
     ended: Option<u16>,
     last: Value,
     hung_up: bool,
+    /// What a container's health check says while it is ready.
+    healthy: Option<i32>,
+}
+
+fn healthy(monitoring: SocketAddr) -> Option<i32> {
+    std::process::Command::new(env!("CARGO_BIN_EXE_goobster"))
+        .args(["health", "--ready"])
+        .env("GOOBSTER_MONITORING_LISTEN", monitoring.to_string())
+        .status()
+        .unwrap()
+        .code()
+}
+
+/// Listens as a service manager does until it is over: everything that it was told, a line each.
+fn told(manager: &UnixDatagram, over: &AtomicBool) -> Vec<String> {
+    manager
+        .set_read_timeout(Some(Duration::from_millis(200)))
+        .unwrap();
+    let mut lines = Vec::new();
+    let mut bytes = [0; 4096];
+    loop {
+        match manager.recv(&mut bytes) {
+            Ok(read) => {
+                let text = String::from_utf8_lossy(&bytes[..read]);
+                lines.extend(text.lines().map(str::to_owned));
+            }
+            Err(_) if over.load(Ordering::Relaxed) => return lines,
+            Err(_) => {}
+        }
+    }
+}
+
+/// Ready once, alive all the time, going down once and last.
+fn the_service_manager_was_told(lines: &[String]) {
+    let at = |word: &str| -> Vec<usize> {
+        let found = lines.iter().enumerate().filter(|(_, line)| *line == word);
+        found.map(|(number, _)| number).collect()
+    };
+    let (ready, down, alive) = (at("READY=1"), at("STOPPING=1"), at("WATCHDOG=1"));
+    assert_eq!((ready.len(), down.len()), (1, 1), "{lines:#?}");
+    assert!(ready[0] < down[0] && alive.len() > 10, "{lines:#?}");
+    assert!(lines.iter().any(|line| line == "STATUS=ready"), "{lines:#?}");
+    assert!(lines[0].starts_with("STATUS=not ready: "), "{lines:#?}");
 }
 
 /// Looks until the rehearsal is over.
@@ -116,6 +160,9 @@ fn watch(monitoring: SocketAddr, status: SocketAddr, out: &std::path::Path, over
         {
             if let Some((health, _)) = asked(monitoring, "GET /healthz", "") {
                 assert_eq!(health, 200);
+            }
+            if code == 200 {
+                watched.healthy = healthy(monitoring);
             }
             watched.ready.push((code, words));
         }
@@ -223,6 +270,8 @@ fn every_metric_moved(watched: &Watched) {
         names::DESCRIPTORS,
         names::STARTED_AT,
         names::BUILD,
+        names::CAPACITY,
+        names::SEATS,
     ];
     let still: Vec<&str> = session
         .into_iter()
@@ -242,6 +291,10 @@ fn every_metric_moved(watched: &Watched) {
         names::LINKS_LOST,
         names::DRAINING,
         names::LOGGED,
+        names::LEVEL,
+        names::LEVELS,
+        names::NOT_FOLLOWED,
+        names::ABANDONED,
     ] {
         assert!(seen(there).is_some(), "{there} is told");
     }
@@ -267,10 +320,16 @@ fn the_page_knew_and_ended(watched: &Watched) {
 async fn a_rehearsal_moves_every_metric_and_the_status_page_ends_its_session() {
     let (monitoring, status) = (free(), free());
     let out = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("watched");
+    // A service manager's socket; its path must be short.
+    let folder = tempfile::tempdir().unwrap();
+    let notify = folder.path().join("notify");
+    let manager = UnixDatagram::bind(&notify).unwrap();
     let bot = BotCommand {
         program: env!("CARGO_BIN_EXE_goobster").into(),
         args: vec!["run".into(), "-v".into(), "--offline".into()],
         env: vec![
+            ("NOTIFY_SOCKET".into(), notify.clone().into()),
+            ("WATCHDOG_USEC".into(), "1000000".into()),
             ("GOOBSTER_MONITORING_LISTEN".into(), monitoring.to_string().into()),
             ("GOOBSTER_STATUS_LISTEN".into(), status.to_string().into()),
             ("GOOBSTER_STATUS_TOKEN".into(), TOKEN.into()),
@@ -288,6 +347,10 @@ async fn a_rehearsal_moves_every_metric_and_the_status_page_ends_its_session() {
         let (over, out) = (Arc::clone(&over), out.clone());
         std::thread::spawn(move || watch(monitoring, status, &out, &over))
     };
+    let telling = {
+        let over = Arc::clone(&over);
+        std::thread::spawn(move || told(&manager, &over))
+    };
     let outcome = rehearse(options, &mut Nobody).await.unwrap();
     over.store(true, Ordering::Relaxed);
     let watched = watching.join().unwrap();
@@ -302,6 +365,8 @@ async fn a_rehearsal_moves_every_metric_and_the_status_page_ends_its_session() {
     }
 
     every_metric_moved(&watched);
+    assert_eq!(watched.healthy, Some(0));
+    the_service_manager_was_told(&telling.join().unwrap());
     the_page_knew_and_ended(&watched);
 
     // SIGHUP: what changed, and what has to wait.

@@ -4,6 +4,7 @@
 //! decision is a pure function of `(state, now, event)` and every test is deterministic.
 //!
 //! - [`ids`], [`time`], [`language`]: the newtypes everyone shares.
+//! - [`admission`]: how many people a machine can follow at once, and what gives way under load.
 //! - [`conversation`]: taking turns, as a pure state machine.
 //! - [`captions`]: what is written in a channel, and when. [`consent`]: who is heard. [`presence`]: life in a voice
 //!   channel. [`health`]: whether everybody who sends is heard.
@@ -14,6 +15,7 @@
 //! - [`session`]: who holds a conversation, what it owns, and how it ends.
 //! - [`transcript`]: captions and their export as SubRip, WebVTT, JSON and text.
 
+pub mod admission;
 pub mod captions;
 pub mod consent;
 pub mod conversation;

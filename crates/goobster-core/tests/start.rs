@@ -5,8 +5,12 @@
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
 
+use goobster_core::ids::{ChannelId, GuildId, UserId};
 use goobster_core::limits::LimitsConfig;
-use goobster_core::session::{ConfigError, SessionConfig, SessionManager, SessionPorts, TokioClock};
+use goobster_core::session::{
+    BotPermissions, Candidate, ConfigError, Consent, Heard, NewSession, Parts, Refusal, SessionConfig,
+    SessionEvent, SessionManager, SessionPorts, StartError, TokioClock, VoiceChannel,
+};
 use goobster_core::time::UtcMillis;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -79,4 +83,52 @@ async fn limits_that_make_no_sense_are_refused_by_name() {
     let refused = manager(limits).err().unwrap();
     assert!(matches!(refused, ConfigError::Limits { .. }), "{refused:?}");
     assert!(refused.to_string().contains("limits.per_guild"), "{refused}");
+}
+
+fn request(user: u64) -> NewSession {
+    let candidate = Candidate {
+        user: UserId::new(user),
+        is_bot: false,
+        guild: Some(GuildId::new(7)),
+        voice: Some(VoiceChannel {
+            id: ChannelId::new(70),
+            name: "Lounge".to_owned(),
+        }),
+        permissions: BotPermissions::ALL,
+        consent: Consent::Given,
+    };
+    NewSession::new(candidate.admit().unwrap(), ChannelId::new(71), Parts::none())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_machine_that_can_bear_no_more_refuses_politely_and_running_sessions_go_on() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    let busy = Arc::new(AtomicBool::new(false));
+    let sessions = manager(LimitsConfig::default()).unwrap();
+    let seen = Arc::clone(&busy);
+    sessions.guard(Box::new(move || {
+        if seen.load(Ordering::Relaxed) {
+            return Err(Refusal::Overloaded { speakers: 3 });
+        }
+        Ok(())
+    }));
+    let mut events = sessions.subscribe();
+    sessions.add(request(1)).await.unwrap();
+    busy.store(true, Ordering::Relaxed);
+    let refused = sessions.add(request(2)).await.unwrap_err();
+    assert_eq!(refused, StartError::Refused(Refusal::Overloaded { speakers: 3 }));
+    assert!(
+        refused.to_string().contains("3 people talking at once"),
+        "{refused}"
+    );
+    assert!(sessions.is_in_session(UserId::new(1)) && !sessions.is_in_session(UserId::new(2)));
+    let mut told = false;
+    while let Some(Heard::Event(event)) = events.try_next() {
+        told |= matches!(event, SessionEvent::Refused { refusal, .. } if refusal.label() == "overloaded");
+    }
+    assert!(told);
+    busy.store(false, Ordering::Relaxed);
+    sessions.add(request(2)).await.unwrap();
+    sessions.shutdown().await;
 }

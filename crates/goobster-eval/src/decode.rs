@@ -77,7 +77,7 @@ async fn words() -> anyhow::Result<Vec<[String; 3]>> {
     let config = config(Profile::Standard);
     let engines = Engines::new(&config, false, quiet());
     let recogniser = engines.whisper(None, AudioContext::Trimmed)?;
-    let recordings = calls::recordings()?;
+    let recordings = calls::recordings(&engines)?;
     let mut rows = Vec::new();
     for (name, way) in WAYS {
         let mut shown = Vec::new();

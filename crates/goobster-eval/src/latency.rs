@@ -27,20 +27,48 @@ use crate::report::{Report, progress, table};
 use crate::{config, quiet};
 
 /// Holds two conversations of at least `turns` turns and reports where the time went.
-pub(crate) async fn measure(turns: usize, report: &mut Report) -> anyhow::Result<()> {
+pub(crate) async fn measure(turns: usize, speakers: usize, report: &mut Report) -> anyhow::Result<()> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let (spans, count, book) = converse(turns, None).await?;
+    if speakers > 1 {
+        return together(turns, speakers, report).await;
+    }
+    let Held {
+        spans, count, book, ..
+    } = converse(turns, 1, None).await?;
     let first = format!(
         "Standard profile, {cores} cores, {count} turns of a conversation at the pace of speech with the built-in responder. \
          Its answers are few, so that most are in the speech cache. End of speech is the last voiced 20 ms, marked \
          beforehand.\n\n{spans}"
     );
-    let (spans, count, _) = converse(turns, Some(Arc::new(Fresh::default()))).await?;
+    let Held { spans, count, .. } = converse(turns, 1, Some(Arc::new(Fresh::default()))).await?;
     let body = format!(
         "{first}\n\nThe same with {count} turns and a responder that answers at once, with a sentence of a dozen words that was \
          never said before: nothing comes out of the cache.\n\n{spans}\n\nThe turns of the first conversation:\n\n{book}"
     );
     report.section("Latency", &body)
+}
+
+/// One speaker, then two at once, up to `speakers`: each says the same sentences, the others a different one at a time.
+async fn together(turns: usize, speakers: usize, report: &mut Report) -> anyhow::Result<()> {
+    let mut rows = Vec::new();
+    for speaking in 1..=speakers {
+        let held = converse(turns, speaking, None).await?;
+        let ms = |pick: fn(Percentiles) -> u64| {
+            held.captions
+                .map_or_else(|| "-".to_owned(), |p| format!("{} ms", pick(p)))
+        };
+        rows.push([
+            speaking.to_string(),
+            held.count.to_string(),
+            ms(|p| p.p50),
+            ms(|p| p.p95),
+        ]);
+    }
+    let body = format!(
+        "End of speech -> final caption, when so many speak at once at the pace of speech, {turns} sentences each.\n\n{}",
+        table(["speakers", "turns", "p50", "p95"], rows)
+    );
+    report.section("Latency with several speakers", &body)
 }
 
 /// Answers at once, and never with the same sentence twice.
@@ -65,11 +93,24 @@ impl Responder for Fresh {
     }
 }
 
-/// Holds one conversation; its spans as a table, the number of turns, and the turns as a table.
+/// A conversation that was held.
+struct Held {
+    /// Its spans as a table.
+    spans: String,
+    /// How many turns were captioned.
+    count: usize,
+    /// Its turns as a table.
+    book: String,
+    /// End of speech to final caption.
+    captions: Option<Percentiles>,
+}
+
+/// Holds one conversation of so many speakers, each with so many sentences.
 async fn converse(
     turns: usize,
+    speakers: usize,
     responder: Option<Arc<dyn Responder>>,
-) -> anyhow::Result<(String, usize, String)> {
+) -> anyhow::Result<Held> {
     let speech = Cache::locate()?.root().join("speech");
     let clips = speech_clips()?;
     // The tape of jfk.wav is loud to its last sample: it has no end of speech to mark, and its pauses are turns.
@@ -78,13 +119,23 @@ async fn converse(
         .filter(|clip| clip.file != "jfk.wav")
         .map(|clip| speech.join(&clip.file))
         .collect();
-    let playlist: Vec<PathBuf> = single.iter().cycle().take(turns).cloned().collect();
     let config = config(Profile::Standard);
     let engines = Engines::new(&config, false, quiet());
     let mut parts = command::parts(&engines, &config, Pace::Real)?;
     parts.responder = responder.unwrap_or(parts.responder);
-    let speaker = Speaker::new("Guest".to_owned(), playlist)?;
-    let outcome = room::hold(parts, vec![speaker], &mut Watcher).await?;
+    let mut guests = Vec::new();
+    for number in 0..speakers {
+        // Each begins elsewhere in the list: nobody echoes another.
+        let from = number * single.len() / speakers;
+        let playlist: Vec<PathBuf> = single.iter().cycle().skip(from).take(turns).cloned().collect();
+        let name = if number == 0 {
+            "Guest".to_owned()
+        } else {
+            format!("Guest {}", number + 1)
+        };
+        guests.push(Speaker::new(name, playlist)?);
+    }
+    let outcome = room::hold(parts, guests, &mut Watcher).await?;
     let book = &outcome.book;
     let captioned: Vec<_> = book
         .turns()
@@ -137,7 +188,12 @@ async fn converse(
             span(&synthesised, &audible),
         ),
     ];
-    Ok((table(["span", "p50", "p95"], rows), captioned.len(), book.table()))
+    Ok(Held {
+        spans: table(["span", "p50", "p95"], rows),
+        count: captioned.len(),
+        book: book.table(),
+        captions: span(&ended, &captions),
+    })
 }
 
 /// Shows only that it goes on.

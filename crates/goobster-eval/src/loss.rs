@@ -27,9 +27,9 @@ pub(crate) async fn measure(report: &mut Report) -> anyhow::Result<()> {
     let config = config(Profile::Standard);
     let engines = Engines::new(&config, false, quiet());
     let recogniser = engines.whisper(None, AudioContext::Trimmed)?;
-    let recordings = calls::recordings()?;
+    let recordings = calls::recordings(&engines)?;
     let mut rows = Vec::new();
-    for client in [MUSIC, VOICE] {
+    for client in [VOICE, MUSIC] {
         let packets: Vec<_> = recordings
             .iter()
             .map(|spoken| calls::encode(client, &spoken.sound))

@@ -6,9 +6,12 @@
 //! - [`noise`]: captions made from what is not speech, and speech heard over music.
 //! - [`loss`]: what lost packets cost, and [`decode`]: which way from a packet to 16 kHz; only when asked for. Both send
 //!   the recordings through [`calls`].
+//! - [`endpointing`]: pauses taken for the end of a turn, and how soon an end is known; only when asked for.
 
 mod calls;
+mod corpus;
 mod decode;
+mod endpointing;
 mod latency;
 mod loss;
 mod noise;
@@ -37,9 +40,15 @@ struct Args {
     /// How many turns the latency measurement takes
     #[arg(long, default_value_t = 24, value_name = "N")]
     turns: usize,
+    /// With more than one: latency of captions with one speaker, with two at once, and so on up to N
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=8))]
+    speakers: u8,
     /// How many minutes of each noise
     #[arg(long, default_value_t = 10.0, value_name = "MIN")]
     minutes: f64,
+    /// How many announcements of each voice the endpointing measurement takes at most
+    #[arg(long, default_value_t = 1000, value_name = "N")]
+    announcements: usize,
 }
 
 /// What can be measured.
@@ -53,6 +62,8 @@ enum Measure {
     Voices,
     /// Captions made from silence, noise, tones and music
     Noise,
+    /// Pauses taken for the end of a turn, and how soon an end is known
+    Endpointing,
     /// Word errors when packets of a call are lost
     Loss,
     /// Word errors and spectrum of two ways to decode a call
@@ -72,7 +83,7 @@ async fn measure(args: &Args) -> anyhow::Result<()> {
         words::measure(&mut report).await.context("words")?;
     }
     if wanted(Measure::Latency) {
-        latency::measure(args.turns, &mut report)
+        latency::measure(args.turns, usize::from(args.speakers), &mut report)
             .await
             .context("latency")?;
     }
@@ -81,6 +92,11 @@ async fn measure(args: &Args) -> anyhow::Result<()> {
     }
     if wanted(Measure::Noise) {
         noise::measure(args.minutes, &mut report).await.context("noise")?;
+    }
+    if args.what.contains(&Measure::Endpointing) {
+        endpointing::measure(args.announcements, &mut report)
+            .await
+            .context("endpointing")?;
     }
     if args.what.contains(&Measure::Loss) {
         loss::measure(&mut report).await.context("loss")?;

@@ -144,7 +144,7 @@ fn install(
     fetcher: &mut Fetcher<'_>,
     progress: &mut dyn Progress,
 ) -> Result<(), ModelError> {
-    let target = cache.path_of(artefact);
+    let target = cache.own_path(artefact);
     let parent = target.parent().unwrap_or(cache.root());
     fs::create_dir_all(parent).map_err(ModelError::io("create", parent))?;
     // On the same file system as the target, and gone by itself when anything fails.

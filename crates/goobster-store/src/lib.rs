@@ -5,12 +5,15 @@
 //! - [`EmbeddedStore`]: one crash-safe file, for one process. [`check`] and [`repair`] look after it.
 //! - [`RedisStore`]: a Redis or Valkey server, for many processes.
 //! - [`Resilient`]: either of them, with a memory for when it is down.
+//! - [`Backup`]: either of the lasting ones in one file that can be put back.
 
+mod backup;
 mod embedded;
 mod memory;
 mod redis;
 mod resilient;
 
+pub use backup::{BACKUP_FORMAT, Backup, BackupError, Header, Held, Server, StoreKind};
 pub use embedded::{CheckReport, EmbeddedStore, RepairMode, RepairReport, check, repair};
 pub use memory::MemoryStore;
 pub use redis::{RedisOptions, RedisStore, TimeSource};

@@ -18,6 +18,8 @@ const PACKAGES: [&str; 3] = [
     "ctranslate2==4.8.5",
     "onnxruntime==1.26.0",
 ];
+/// Silero's network as its authors publish it, for ONNX Runtime. Alone: their program around it would bring `PyTorch` along.
+const ALONE: [&str; 1] = ["silero-vad==6.2.3"];
 /// In the folder of Python packages: what was installed there.
 const PINS: &str = "goobster-pins.txt";
 /// Where shared libraries are.
@@ -108,11 +110,12 @@ fn has_pip() -> bool {
 /// faster-whisper for Python into `peers/python`: a folder of its own, which no other program sees.
 fn python(cache: &Cache) -> Result<()> {
     let folder = folder(cache).join("python");
-    let (pins, wanted) = (folder.join(PINS), PACKAGES.join("\n"));
+    let (pins, wanted) = (folder.join(PINS), [&PACKAGES[..], &ALONE].concat().join("\n"));
     if fs::read_to_string(&pins).is_ok_and(|there| there == wanted) {
         return Ok(());
     }
     shell::pip_install(&folder, &[&["--upgrade"], &PACKAGES[..]].concat())?;
+    shell::pip_install(&folder, &[&["--upgrade", "--no-deps"], &ALONE[..]].concat())?;
     fs::write(&pins, wanted).with_context(|| format!("cannot write {}", pins.display()))
 }
 

@@ -95,6 +95,39 @@ pub(super) fn install(cache: &Cache) -> Result<()> {
     .into())
 }
 
+/// Programs that examine what was built and what is deployed, and Debian's packages of them. Their checks are skipped where they
+/// are not there, so they are installed for CI alone.
+const EXAMINERS: [(&str, &str); 3] = [
+    ("valgrind", "valgrind"),
+    ("systemd-analyze", "systemd"),
+    ("promtool", "prometheus"),
+];
+
+/// Installs the examiners that are missing where that can be done; a word about what was left out.
+pub(super) fn install_examiners() -> Option<String> {
+    let lacking: Vec<(&str, &str)> = EXAMINERS
+        .into_iter()
+        .filter(|(program, _)| shell::which(program).is_none())
+        .collect();
+    if lacking.is_empty() {
+        return None;
+    }
+    let packages: Vec<&str> = lacking.iter().map(|(_, package)| *package).collect();
+    let left_out = |why: &str| {
+        let programs: Vec<&str> = lacking.iter().map(|(program, _)| *program).collect();
+        Some(format!(
+            "{}: {why}; their checks are skipped",
+            programs.join(", ")
+        ))
+    };
+    match privilege() {
+        Some(prefix) if shell::which("apt-get").is_some() => {
+            apt(prefix, &packages).map_or_else(|error| left_out(&format!("{error:#}")), |()| None)
+        }
+        _ => left_out(&format!("not installed ({})", advice(&packages))),
+    }
+}
+
 /// What to put before a command so that it runs as root: nothing, or sudo; `None` when neither works.
 pub(super) fn privilege() -> Option<&'static [&'static str]> {
     let root = shell::output(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0");

@@ -13,10 +13,11 @@ use crate::shell;
 const LONG: usize = 400;
 
 /// What may stand at the top of the repository.
-const TOP: [&str; 23] = [
+const TOP: [&str; 24] = [
     ".cargo",
     ".ci",
     ".config",
+    ".dockerignore",
     ".gitattributes",
     ".github",
     ".gitignore",

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::AdaptivePatience;
+
 /// When speech begins and ends. The figures behind the presets are in `docs/hearing.md`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct EndpointConfig {
@@ -21,6 +23,9 @@ pub struct EndpointConfig {
     /// Silence that ends an utterance, counted from the end of the voice. With 600 ms and Silero the end is decided 680 ms
     /// (at worst 800 ms) after the last voiced 20 ms of 14 recordings, and only an orator's pauses are cut.
     pub patience: Duration,
+    /// Patience that follows the speaker and their words, with `patience` for words that are neither complete nor not;
+    /// `None` for the same patience with everybody.
+    pub adaptive: Option<AdaptivePatience>,
     /// The longest utterance, pre-roll included.
     pub max_turn: Duration,
     /// The last part of a turn that is too long, in which the best pause is looked for.
@@ -55,10 +60,20 @@ impl EndpointConfig {
             minimum_speech: Duration::from_millis(160),
             hush: Duration::from_millis(160),
             patience: Duration::from_millis(600),
+            adaptive: None,
             max_turn: Duration::from_secs(28),
             cut_search: Duration::from_secs(8),
             pre_roll: Duration::from_millis(300),
             post_roll: Duration::from_millis(200),
+        }
+    }
+
+    /// For conversation, with patience that follows the speaker and their words: for callers that say
+    /// [how complete the words are](super::Endpointer::words_read).
+    pub const fn adapting() -> Self {
+        Self {
+            adaptive: Some(AdaptivePatience::conversation()),
+            ..Self::conversation()
         }
     }
 
@@ -160,7 +175,10 @@ impl EndpointConfig {
                 });
             }
         }
-        Ok(())
+        match &self.adaptive {
+            Some(adaptive) => adaptive.check(self.hush, self.post_roll),
+            None => Ok(()),
+        }
     }
 
     /// The longest that a voice can take to count as started.
@@ -181,7 +199,11 @@ mod tests {
 
     #[test]
     fn the_presets_are_sound_and_fit_the_recogniser() {
-        for config in [EndpointConfig::conversation(), EndpointConfig::transcription()] {
+        for config in [
+            EndpointConfig::conversation(),
+            EndpointConfig::adapting(),
+            EndpointConfig::transcription(),
+        ] {
             config.check().unwrap();
             assert!(
                 config.max_turn <= Duration::from_secs(28),

@@ -1,9 +1,12 @@
 //! The state machine: quiet, a voice about to start, a turn.
 
+use std::time::Duration;
+
 use super::evidence::Tally;
+use super::patience::Patience;
 use super::pauses::RecentWindows;
 use super::{Decisions, EndReason, EndpointConfig, EndpointConfigError, EndpointEvent, WindowHeard};
-use crate::position::{Position, time_to_samples};
+use crate::position::{Position, samples_to_time, time_to_samples};
 
 /// Decides where utterances begin and end. One a speaker; allocates nothing after construction.
 #[derive(Debug)]
@@ -15,6 +18,9 @@ pub struct Endpointer {
     /// Nothing before this may belong to the next utterance: it belonged to the last one.
     floor: Position,
     recent: RecentWindows,
+    patience: Patience,
+    /// Where the voice of the last turn ended, when silence ended it.
+    fell_silent: Option<Position>,
 }
 
 /// The configuration in samples.
@@ -28,7 +34,6 @@ struct Limits {
     onset_limit: u64,
     minimum_speech: u64,
     hush: u64,
-    patience: u64,
     max_turn: u64,
     pre_roll: u64,
     post_roll: u64,
@@ -102,7 +107,6 @@ impl Endpointer {
             onset_limit: time_to_samples(config.onset_limit()),
             minimum_speech: time_to_samples(config.minimum_speech),
             hush: time_to_samples(config.hush),
-            patience: time_to_samples(config.patience),
             max_turn: time_to_samples(config.max_turn),
             pre_roll: time_to_samples(config.pre_roll),
             post_roll: time_to_samples(config.post_roll),
@@ -113,6 +117,8 @@ impl Endpointer {
             position: Position::START,
             floor: Position::START,
             recent: RecentWindows::new((time_to_samples(config.cut_search) / window) as usize),
+            patience: Patience::new(config.patience, config.adaptive),
+            fell_silent: None,
         })
     }
 
@@ -129,6 +135,20 @@ impl Endpointer {
     /// Whether the last window was voiced, in a turn that has begun.
     pub fn hears_voice(&self) -> bool {
         matches!(self.state, State::Speaking { turn, .. } if turn.voice_end == self.position)
+    }
+
+    /// The silence that would end the turn now.
+    pub fn patience(&self) -> Duration {
+        samples_to_time(self.patience.in_force())
+    }
+
+    /// How complete the words before the present pause are: `0.0` when they break off, `1.0` when they form a whole
+    /// sentence. Heeded with [adaptive patience](EndpointConfig::adaptive) and while a pause is announced; it is forgotten
+    /// when the voice comes back.
+    pub fn words_read(&mut self, completeness: f32) {
+        if matches!(self.state, State::Speaking { paused: true, .. }) {
+            self.patience.read(completeness);
+        }
     }
 
     /// Takes in the next window.
@@ -167,6 +187,7 @@ impl Endpointer {
             self.finish(&turn, EndReason::Flush, &mut decisions);
         }
         self.state = State::Quiet;
+        self.fell_silent = None;
         self.floor = self.position;
         decisions
     }
@@ -184,6 +205,12 @@ impl Endpointer {
                 from: turn.from,
                 at: turn.start,
             });
+            // Who begins again this soon had only paused, longer than patience allowed.
+            let silence = self.fell_silent.take().map(|at| turn.start.since(at));
+            if let Some(pause) = silence.filter(|silence| *silence <= self.patience.longest()) {
+                self.patience.paused(pause);
+            }
+            self.patience.forget_words();
             State::Speaking { turn, paused: false }
         } else if end.since(turn.voice_end) > limits.onset_gap || end.since(turn.start) >= limits.onset_limit
         {
@@ -203,17 +230,21 @@ impl Endpointer {
             self.limits.stop_probability
         };
         let voiced = heard.probability >= needed;
+        let last_voice = turn.voice_end;
         turn.add(heard, voiced, end);
         self.recent.push(heard, voiced);
         let silence = end.since(turn.voice_end);
         if voiced && paused {
             paused = false;
+            self.patience.paused(begin.since(last_voice));
+            self.patience.forget_words();
             decisions.push(EndpointEvent::Resumed { at: begin });
         } else if !voiced && !paused && silence >= self.limits.hush {
             paused = true;
             decisions.push(EndpointEvent::Paused { at: turn.voice_end });
         }
-        if silence >= self.limits.patience {
+        if silence >= self.patience.in_force() {
+            self.fell_silent = Some(turn.voice_end);
             self.finish(&turn, EndReason::Silence, decisions);
             self.state = State::Quiet;
         } else if end.since(turn.from) + self.limits.window > self.limits.max_turn {

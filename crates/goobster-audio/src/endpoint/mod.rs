@@ -5,11 +5,13 @@
 mod config;
 mod evidence;
 mod machine;
+mod patience;
 mod pauses;
 
 pub use config::{EndpointConfig, EndpointConfigError};
 pub use evidence::Evidence;
 pub use machine::Endpointer;
+pub use patience::AdaptivePatience;
 
 use crate::position::Position;
 

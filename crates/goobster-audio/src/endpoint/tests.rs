@@ -289,3 +289,72 @@ fn a_dip_is_told_from_voice_before_the_pause_is_announced() {
     run(&mut endpointer, &[(0.1, 40)]);
     assert!(!endpointer.hears_voice(), "nobody speaks any more");
 }
+
+/// The preset that adapts, with silence for `windows` windows after half a second of voice.
+fn adapting() -> Endpointer {
+    Endpointer::new(&EndpointConfig::adapting(), WINDOW).unwrap()
+}
+
+/// Windows of silence until the turn ends, when the words before it are read after `after` windows.
+fn silence_to_the_end(endpointer: &mut Endpointer, after: usize, completeness: Option<f32>) -> usize {
+    for window in 1..200 {
+        let events: Vec<_> = endpointer.observe(heard(0.05)).into_iter().collect();
+        if events
+            .iter()
+            .any(|event| matches!(event, EndpointEvent::Ended { .. }))
+        {
+            return window;
+        }
+        if window == after
+            && let Some(completeness) = completeness
+        {
+            endpointer.words_read(completeness);
+        }
+    }
+    panic!("the turn never ended");
+}
+
+#[test]
+fn words_that_are_complete_end_a_turn_sooner_than_words_that_break_off() {
+    let ended = |completeness| {
+        let mut endpointer = adapting();
+        run(&mut endpointer, &[(0.9, 16)]);
+        silence_to_the_end(&mut endpointer, 6, completeness)
+    };
+    let (whole, half, broken) = (ended(Some(1.0)), ended(Some(0.5)), ended(Some(0.0)));
+    assert!(whole < half && half < broken, "{whole} {half} {broken}");
+    assert!(whole <= ended(None) && ended(None) <= broken);
+}
+
+#[test]
+fn words_count_only_for_the_pause_that_they_were_read_in() {
+    let mut endpointer = adapting();
+    let unread = endpointer.patience();
+    endpointer.words_read(1.0);
+    assert_eq!(endpointer.patience(), unread, "nobody has spoken");
+    run(&mut endpointer, &[(0.9, 16)]);
+    endpointer.words_read(1.0);
+    assert_eq!(endpointer.patience(), unread, "nobody has paused");
+    run(&mut endpointer, &[(0.05, 6)]);
+    endpointer.words_read(1.0);
+    assert!(endpointer.patience() < unread);
+    run(&mut endpointer, &[(0.9, 4), (0.05, 6)]);
+    assert!(
+        endpointer.patience() + Duration::from_millis(100) >= unread,
+        "they went on"
+    );
+}
+
+#[test]
+fn who_begins_again_at_once_had_only_paused_and_is_given_more_time() {
+    let patience_after = |gap: usize| {
+        let mut endpointer = adapting();
+        for _ in 0..8 {
+            run(&mut endpointer, &[(0.9, 16)]);
+            silence_to_the_end(&mut endpointer, 6, Some(1.0));
+            run(&mut endpointer, &[(0.05, gap)]);
+        }
+        endpointer.patience()
+    };
+    assert!(patience_after(12) > patience_after(100) + Duration::from_millis(100));
+}

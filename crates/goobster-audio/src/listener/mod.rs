@@ -162,6 +162,12 @@ impl Listener {
         self.endpointer.position() + self.filled as u64
     }
 
+    /// How complete the words before the present pause are, from `0.0` (they break off) to `1.0` (a whole sentence); see
+    /// [`Endpointer::words_read`].
+    pub fn words_read(&mut self, completeness: f32) {
+        self.endpointer.words_read(completeness);
+    }
+
     /// Whether the last window was voiced, in an utterance that has begun: not in a dip that may become a pause.
     pub fn hears_voice(&self) -> bool {
         self.endpointer.hears_voice()

@@ -1,7 +1,7 @@
 //! A stream in which packets get lost: the last of those lost comes back from the packet after it, where that one
-//! carries a copy (in-band FEC, RFC 6716 section 2.1.7); the others are concealed.
+//! carries a copy (in-band FEC, RFC 6716 section 2.1.7); the others are concealed, and led over to what follows.
 
-use super::{SpeechDecoder, carries_predecessor, packet_samples};
+use super::{MAX_PACKET_SAMPLES, SpeechDecoder, bridge, carries_predecessor, packet_samples};
 use crate::error::AudioError;
 use crate::frame::FRAME_SAMPLES;
 
@@ -10,7 +10,7 @@ use crate::frame::FRAME_SAMPLES;
 pub enum MadeGood {
     /// From the copy in the packet after it; of a packet of several frames, the last one.
     Recovered,
-    /// By continuing the sound before it.
+    /// By continuing the sound before it, and leading that over to the packet after it.
     Concealed,
 }
 
@@ -25,6 +25,8 @@ pub struct StreamDecoder {
     owed: Option<usize>,
     /// Length of the packet before: a lost one is taken to have been as long.
     length: usize,
+    /// What was continued into the gap.
+    gap: Vec<f32>,
 }
 
 impl StreamDecoder {
@@ -37,6 +39,7 @@ impl StreamDecoder {
             decoder: SpeechDecoder::new()?,
             owed: None,
             length: FRAME_SAMPLES,
+            gap: Vec::with_capacity(MAX_PACKET_SAMPLES),
         })
     }
 
@@ -54,22 +57,34 @@ impl StreamDecoder {
         let mut made_good = None;
         if let Some(owed) = self.owed.take() {
             // What lies before the copy, in a longer packet, is concealed as libopus goes there.
-            let recovered = owed == length && carries_predecessor(packet);
-            let sound = if recovered {
-                self.decoder.recover(owed, packet)
+            if owed == length && carries_predecessor(packet) {
+                take(self.decoder.recover(owed, packet)?);
+                made_good = Some(MadeGood::Recovered);
             } else {
-                self.decoder.conceal_samples(owed)
-            };
-            take(sound?);
-            made_good = Some(if recovered {
-                MadeGood::Recovered
-            } else {
-                MadeGood::Concealed
-            });
+                self.gap.clear();
+                self.gap.extend_from_slice(self.decoder.conceal_samples(owed)?);
+                made_good = Some(MadeGood::Concealed);
+            }
         }
         self.length = length;
-        take(self.decoder.decode(packet)?);
-        Ok(made_good)
+        let concealed = made_good == Some(MadeGood::Concealed);
+        match self.decoder.decode(packet) {
+            Ok(sound) => {
+                if concealed {
+                    bridge::lead_over(&mut self.gap, sound);
+                    take(&self.gap);
+                }
+                take(sound);
+                Ok(made_good)
+            }
+            Err(refused) => {
+                // The packet before it is made good all the same.
+                if concealed {
+                    take(&self.gap);
+                }
+                Err(refused)
+            }
+        }
     }
 
     /// A packet was lost. Its sound follows with the next packet; if one before it was lost too, `take` gets that one's.

@@ -3,6 +3,7 @@
 //! Asking libopus for 16 kHz mono is cheaper than decoding 48 kHz stereo and converting it: 10 against 29 µs a frame
 //! for voice. With a buffer of exactly 320 samples, a lost packet is concealed by exactly 20 ms, so time never drifts.
 
+mod bridge;
 mod losses;
 mod packet;
 

@@ -1,10 +1,13 @@
 //! What can be typed: the commands, their flags, and examples.
 
+mod operate;
+
 use std::num::NonZeroU64;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use self::operate::{Health, Store, StoreAction};
 use super::config::ConfigArgs;
 use crate::config::{Overrides, Profile};
 
@@ -46,6 +49,9 @@ pub struct Common {
     /// Whom to contact: open, or discord-only (Discord, and what runs on this machine)
     #[arg(long, global = true, value_name = "WHOM", value_parser = clap::builder::PossibleValuesParser::new(goobster_network::Network::NAMES))]
     pub network: Option<String>,
+    /// The folder of models, voices and runtimes, before `GOOBSTER_CACHE` [default: goobster in the user's cache folder]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub models: Option<PathBuf>,
     /// A configuration file [default: goobster.toml in the user's configuration folder, when there]
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -82,8 +88,10 @@ pub enum Command {
     Doctor,
     /// List, fetch or remove models and voices
     Models(Models),
-    /// Examine or mend the file that holds quotas and sessions, or forget somebody in it
+    /// Examine, mend, back up or restore what holds quotas and sessions, or forget somebody in it
     Store(Store),
+    /// Ask a bot that runs on this machine whether it is alive: exit 0 or 1
+    Health(Health),
     /// Write, check or show the configuration
     Config(ConfigArgs),
 }
@@ -199,8 +207,8 @@ impl TalkArgs {
 /// `goobster run`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The token is read from the environment variable DISCORD_TOKEN, never from the command line.
-docs/discord.md tells how to create the application and invite the bot.
+    after_help = "The token is read from the environment variable DISCORD_TOKEN or from the file that discord.token_file names, never from
+the command line. docs/discord.md tells how to create the application and invite the bot.
 
 Examples:
   DISCORD_TOKEN=… goobster run
@@ -257,7 +265,8 @@ Examples:
   goobster rehearse --scenario three-speakers-with-loss --seeds 10
   goobster rehearse --network discord-only --log-connects   whom the bot contacts, as the system sees it
   goobster rehearse --soak 20 --seed-start 7         random faults, with engines that need no model
-  goobster rehearse --endurance 30                   half an hour of talk, and what is left over after it"
+  goobster rehearse --endurance 30                   half an hour of talk, and what is left over after it
+  goobster rehearse --overload 5                     more people talk than this machine can follow"
 )]
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub struct Rehearse {
@@ -291,6 +300,9 @@ pub struct Rehearse {
     /// Let members talk, leave and come back for this many minutes instead
     #[arg(long, value_name = "MINUTES", conflicts_with_all = ["scenario", "recordings", "soak"])]
     pub endurance: Option<u32>,
+    /// Let four times as many people talk at once as this machine can follow, for this many minutes
+    #[arg(long, value_name = "MINUTES", conflicts_with_all = ["scenario", "recordings", "soak", "endurance"], value_parser = clap::value_parser!(u32).range(1..=600))]
+    pub overload: Option<u32>,
     /// How often members leave and come back in --endurance
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub returns: u32,
@@ -368,37 +380,5 @@ pub enum ModelsAction {
         /// Which ones
         #[arg(required = true)]
         names: Vec<String>,
-    },
-}
-
-/// `goobster store`.
-#[derive(Debug, Args)]
-pub struct Store {
-    /// The store [default: goobster.redb in the user's data folder]
-    #[arg(long, global = true, value_name = "FILE")]
-    pub file: Option<PathBuf>,
-    /// What to do.
-    #[command(subcommand)]
-    pub action: StoreAction,
-}
-
-/// What can be done with the store.
-#[derive(Debug, Subcommand)]
-pub enum StoreAction {
-    /// Say what is in it and whether it is sound; changes nothing
-    Check,
-    /// Make a damaged store usable again; the damaged file is kept beside it
-    Repair {
-        /// Begin an empty store, forgetting everybody's usage: for when nothing can be salvaged
-        #[arg(long)]
-        start_over: bool,
-    },
-    /// Forget a member who asked for it: voice time and closed sessions; works on a Redis as well
-    Forget {
-        /// The member's id on Discord
-        user: NonZeroU64,
-        /// Forget an opt-out too: they are heard again
-        #[arg(long)]
-        opt_out_too: bool,
     },
 }

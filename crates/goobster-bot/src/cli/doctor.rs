@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use goobster_audio::file::AudioFile;
+use goobster_core::admission::Fit;
 use goobster_core::language::Language;
 use goobster_core::ports::{
     AbortFlag, DecodeClass, LanguageChoice, RecogniseRequest, ReplyPiece, RespondError, RespondRequest,
-    SpeakRequest, Utterance,
+    SpeakRequest, SpeechToText, Utterance,
 };
 use goobster_core::time::UtcMillis;
 use goobster_models::{Cache, State, manifest};
@@ -20,6 +21,7 @@ use super::args::Common;
 use super::exit::Failure;
 use super::models::{needed, state_word};
 use super::terminal::Terminal;
+use crate::admission::calibrate::Calibration;
 use crate::config::Config;
 use crate::engines::Engines;
 
@@ -127,7 +129,11 @@ pub(super) async fn run(config: &Config, common: &Common, terminal: Terminal) ->
     if doctor.missing == 0 {
         listening(&mut doctor, &engines)?;
         // What cannot be run is one complaint more; the rest is examined all the same.
-        if let Err(failure) = hearing(&mut doctor, &engines).await {
+        let heard = match hearing(&mut doctor, &engines).await {
+            Ok(recogniser) => capacity(&mut doctor, &engines, config, recogniser.as_ref()).await,
+            Err(failure) => Err(failure),
+        };
+        if let Err(failure) = heard {
             let mend = recogniser_mend(config);
             doctor.fails("speech recognition", failure, &mend)?;
         }
@@ -163,7 +169,10 @@ fn machine(doctor: &mut Doctor, config: &Config, common: &Common) -> Result<(), 
     let found = file.map_or_else(|| "none (defaults)".to_owned(), |file| file.display().to_string());
     doctor.say("configuration file", &found, None)?;
     let cache = Cache::locate()?;
-    doctor.say("cache", &cache.root().display().to_string(), None)
+    let shipped = cache.shipped().map_or_else(String::new, |folder| {
+        format!(", and {} that came with it", folder.display())
+    });
+    doctor.say("cache", &format!("{}{shipped}", cache.root().display()), None)
 }
 
 fn pieces(doctor: &mut Doctor, config: &Config) -> Result<(), Failure> {
@@ -215,7 +224,7 @@ fn listening(doctor: &mut Doctor, engines: &Engines<'_>) -> Result<(), Failure> 
     )
 }
 
-async fn hearing(doctor: &mut Doctor, engines: &Engines<'_>) -> Result<(), Failure> {
+async fn hearing(doctor: &mut Doctor, engines: &Engines<'_>) -> Result<Arc<dyn SpeechToText>, Failure> {
     let audio = sample();
     let seconds = audio.len() as f64 / 16_000.0;
     let recogniser = engines.recogniser(None)?;
@@ -246,7 +255,37 @@ async fn hearing(doctor: &mut Doctor, engines: &Engines<'_>) -> Result<(), Failu
         &found,
         (factor > COMFORTABLE).then_some(slow),
     )?;
-    doctor.say("it heard", &text.chars().take(60).collect::<String>(), None)
+    doctor.say("it heard", &text.chars().take(60).collect::<String>(), None)?;
+    Ok(recogniser)
+}
+
+/// How many people can be followed: the measurement that the bot makes when it starts, and what it makes of it.
+async fn capacity(
+    doctor: &mut Doctor,
+    engines: &Engines<'_>,
+    config: &Config,
+    recogniser: &dyn SpeechToText,
+) -> Result<(), Failure> {
+    let own = config.recogniser.url.is_none().then_some(recogniser);
+    let smaller = engines.smaller_recogniser()?;
+    let calibration = Calibration::measure(own, smaller.as_deref(), engines.detector()).await?;
+    let seats = calibration.seats(&config.admission);
+    doctor.terminal.event(&serde_json::json!({
+        "event": "capacity", "measured": calibration, "speakers": seats.own, "speakers_under_load": seats.smaller,
+        "set": config.admission.speakers,
+    }))?;
+    let mut found = calibration.words();
+    if let Some(set) = config.admission.speakers {
+        found = format!("{set}, as set in [admission] speakers; measured: {found}");
+    }
+    let slow = match calibration.fit() {
+        Fit::Own => None,
+        Fit::Smaller => {
+            Some("this model is too slow here, the smaller one hears instead: use --profile small")
+        }
+        Fit::Neither => Some("no model keeps up with one speaker here: use a server ([recogniser] url)"),
+    };
+    doctor.say("speakers at once", &found, slow)
 }
 
 async fn speaking(doctor: &mut Doctor, engines: &Engines<'_>, config: &Config) -> Result<(), Failure> {

@@ -4,9 +4,11 @@ pub mod args;
 pub mod config;
 mod doctor;
 pub mod exit;
+mod health;
 mod listen;
 pub mod logging;
 mod models;
+pub mod overload;
 pub(crate) mod rehearse;
 mod say;
 mod store;
@@ -84,6 +86,9 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
 
 fn carry_out(cli: Cli, terminal: Terminal) -> Result<(), Failure> {
     let Cli { common, command } = cli;
+    if let Some(folder) = &common.models {
+        goobster_models::Cache::prefer(folder.clone());
+    }
     let overrides = |language: Option<String>, voice: Option<String>| {
         Overrides::default()
             .with("profile", "--profile", common.profile.map(Profile::name))
@@ -133,9 +138,14 @@ fn carry_out(cli: Cli, terminal: Terminal) -> Result<(), Failure> {
                 config.store.file = args.file.clone().or(config.store.file);
                 return block_on(store::forget(user, opt_out_too, &config, terminal));
             }
+            if let Some(wanted) = store::Keeping::of(&args) {
+                let config = load(&common, &overrides(None, None))?;
+                return block_on(store::keep(&args, &wanted, &config, terminal));
+            }
             logging::to_stderr(common.verbose, &Log::default());
             store::run(&args, terminal)
         }
+        Command::Health(args) => health::run(&args, &load(&common, &overrides(None, None))?, terminal),
         Command::Config(args) => config::run(&args, &common, terminal),
     }
 }

@@ -41,6 +41,10 @@ pub(super) async fn run(
     if let Some(runs) = args.soak {
         return soaked(args, runs, bot, shelf, terminal).await;
     }
+    if let Some(minutes) = args.overload {
+        let engines = Engines::new(config, common.offline, terminal);
+        return super::overload::run(args, minutes, config, bot, shelf, &engines, terminal).await;
+    }
     let mut failed = Vec::new();
     for Piece {
         name,
@@ -118,7 +122,7 @@ pub(crate) async fn play(
     Err(Failure::Failed(outcome.failures().join("\n")))
 }
 
-async fn watch(options: RehearsalOptions, terminal: Terminal) -> Result<Outcome, Failure> {
+pub(super) async fn watch(options: RehearsalOptions, terminal: Terminal) -> Result<Outcome, Failure> {
     let mut screen = Screen {
         terminal,
         shown: HashMap::new(),
@@ -152,6 +156,9 @@ fn bot(config: &Config, common: &Common, talk: &super::args::TalkArgs) -> Result
     }
     if let Some(network) = &common.network {
         args.extend(["--network".into(), network.into()]);
+    }
+    if let Some(models) = &common.models {
+        args.extend(["--models".into(), models.into()]);
     }
     let verbose = usize::from(common.verbose.max(1));
     args.extend(std::iter::repeat_n("-v".into(), verbose));

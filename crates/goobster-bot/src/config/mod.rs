@@ -27,8 +27,8 @@ use goobster_core::ports::LanguageChoice;
 pub use kind::{Kind, Sort};
 pub use problem::{Place, Problem};
 pub use settings::{
-    Brain, Captions, Config, Consent, Discord, Log, LogFormat, Monitoring, Profile, Recogniser, Status,
-    Store, Synthesiser, Talk,
+    Admission, Brain, Captions, Config, Consent, Discord, Log, LogFormat, Monitoring, Profile, Recogniser,
+    Status, Store, Synthesiser, Talk,
 };
 pub use value::{Value, read_span, show_span};
 

@@ -17,7 +17,7 @@ pub fn commented() -> String {
          # Environment variables come before this file (sessions.timeout is GOOBSTER_SESSIONS_TIMEOUT), flags before both.\n\
          # `goobster config check FILE` examines it, `goobster config show` prints what is in force and where it came from,\n\
          # SIGHUP makes a running bot read it again. Lengths of time are written \"90s\", \"5m\" or \"1h 30m\".\n\
-         # Secrets do not belong here: DISCORD_TOKEN is read from the environment.\n",
+         # Secrets do not belong here: DISCORD_TOKEN is read from the environment, or from the file that discord.token_file names.\n",
     );
     let defaults = Config::default();
     for (section, about) in SECTIONS {

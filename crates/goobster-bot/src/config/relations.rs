@@ -55,6 +55,15 @@ pub(super) fn follow(
         fit("limits.budget", "limits.tick", fits != config.limits.budget);
         config.limits.budget = fits;
     }
+    if is_set("conversation.patience") && !is_set("conversation.adaptive_patience") {
+        // Who names a patience wants that one.
+        fit(
+            "conversation.adaptive_patience",
+            "conversation.patience",
+            config.conversation.adaptive_patience,
+        );
+        config.conversation.adaptive_patience = false;
+    }
     if !is_set("brain.reply") {
         // A server that may think that long may then also speak.
         let fits = config

@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use goobster_audio::endpoint::EndpointConfig;
+use goobster_audio::endpoint::{AdaptivePatience, EndpointConfig};
 use goobster_brain::ChatConfig;
+use goobster_core::admission::LadderConfig;
 use goobster_core::captions::BoardConfig;
 use goobster_core::consent::ConsentMode;
 use goobster_core::conversation::ConversationConfig;
@@ -75,6 +76,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// Sessions.
     pub sessions: SessionConfig,
+    /// What is asked of the machine at most.
+    pub admission: Admission,
     /// Where quotas and sessions are kept.
     pub store: Store,
     /// What is logged.
@@ -145,6 +148,10 @@ pub struct Recogniser {
     pub waiting: usize,
     /// A decode that takes longer is reported and called off.
     pub overdue: Duration,
+    /// One that goes on for so long after that hangs: its thread is given up.
+    pub grace: Duration,
+    /// Threads that hang and were replaced, at most at the same time.
+    pub replacements: usize,
 }
 
 impl Default for Recogniser {
@@ -161,6 +168,8 @@ impl Default for Recogniser {
             threads: None,
             waiting: whisper.waiting,
             overdue: whisper.overdue,
+            grace: whisper.grace,
+            replacements: whisper.replacements,
         }
     }
 }
@@ -185,6 +194,8 @@ pub struct Talk {
     pub turns: ConversationConfig,
     /// When speech begins and ends.
     pub endpoint: EndpointConfig,
+    /// Whether the patience follows the speaker's pauses and how complete their words are.
+    pub adaptive_patience: bool,
 }
 
 impl Default for Talk {
@@ -192,6 +203,7 @@ impl Default for Talk {
         Self {
             turns: ConversationConfig::default(),
             endpoint: EndpointConfig::conversation(),
+            adaptive_patience: true,
         }
     }
 }
@@ -202,6 +214,7 @@ impl Talk {
         let mut endpoint = self.endpoint;
         endpoint.post_roll = endpoint.post_roll.min(endpoint.patience);
         endpoint.hush = endpoint.hush.min(endpoint.patience);
+        endpoint.adaptive = self.adaptive_patience.then(AdaptivePatience::conversation);
         endpoint
     }
 }
@@ -240,6 +253,8 @@ pub struct Discord {
     pub opt_outs_kept: Option<Duration>,
     /// Who may use /admin, by Discord's ids; empty: who owns the application.
     pub owners: Vec<u64>,
+    /// The file that holds the token; unset: the environment variable `DISCORD_TOKEN`, which comes first in any case.
+    pub token_file: Option<PathBuf>,
 }
 
 impl Default for Discord {
@@ -251,6 +266,7 @@ impl Default for Discord {
             drain: Duration::from_secs(15),
             opt_outs_kept: None,
             owners: Vec::new(),
+            token_file: None,
         }
     }
 }
@@ -280,6 +296,49 @@ impl PartialEq for Captions {
             )
         };
         of(self) == of(other)
+    }
+}
+
+/// What is asked of the machine at most, and what gives way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admission {
+    /// People talking at once that are followed; unset: as many as a measurement at the start allows.
+    pub speakers: Option<usize>,
+    /// And of one call: its captions share a channel.
+    pub per_call: usize,
+    /// The model that takes over under load, or "none"; unset: the small profile's, where it is in the cache.
+    pub smaller_model: Option<String>,
+    /// A final caption that has waited so long for its decode is late.
+    pub late: Duration,
+    /// Between two steps of giving up more.
+    pub rise: Duration,
+    /// Calm for so long before a step back.
+    pub fall: Duration,
+}
+
+impl Default for Admission {
+    fn default() -> Self {
+        let ladder = LadderConfig::default();
+        Self {
+            speakers: None,
+            per_call: 4,
+            smaller_model: None,
+            late: ladder.late,
+            rise: ladder.rise,
+            fall: ladder.fall,
+        }
+    }
+}
+
+impl Admission {
+    /// When what gives way.
+    pub fn ladder(&self, smaller_model: bool) -> LadderConfig {
+        LadderConfig {
+            late: self.late,
+            rise: self.rise,
+            fall: self.fall,
+            smaller_model,
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use super::mouth::Throat;
 use super::reporter::{Reporter, Summary};
 use super::room::{self, Outcome, Pace, RoomParts, Troubles};
 use super::speakers::Speaker;
+use crate::admission::guard::Guard;
 use crate::cli::args::{Common, Converse};
 use crate::cli::exit::Failure;
 use crate::cli::terminal::Terminal;
@@ -102,6 +103,7 @@ pub fn parts(engines: &Engines, config: &Config, pace: Pace) -> Result<RoomParts
         begun: UtcMillis::new(jiff::Timestamp::now().as_millisecond()),
         loudspeaker: None,
         limits: None,
+        guard: Guard::open(),
     })
 }
 

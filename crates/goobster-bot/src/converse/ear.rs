@@ -9,10 +9,12 @@ use goobster_audio::endpoint::{EndpointConfig, EndpointConfigError};
 use goobster_audio::listener::{HeardEvent, Listener};
 use goobster_audio::position::Position;
 use goobster_audio::vad::VoiceDetector;
-use goobster_core::hearing::{Effect, Forming, Heard, HearingConfig, Planner, Ticket};
+use goobster_core::hearing::{Effect, Forming, Heard, HearingConfig, Planner, Ticket, completeness};
 use goobster_core::ids::TurnId;
 use goobster_core::ports::{AbortFlag, LanguageChoice, RecogniseError, RecogniseRequest, Recognition};
 use goobster_core::time::Moment;
+
+use crate::admission::guard::Pass;
 
 /// What an ear tells the room. Times are moments of the room.
 #[derive(Debug)]
@@ -77,6 +79,8 @@ pub enum Told {
         /// The turn.
         turn: TurnId,
     },
+    /// Something was said while more people talked than can be followed: nothing of it was recognised.
+    NotFollowed,
 }
 
 /// Samples of an utterance that has ended but is not captioned yet.
@@ -92,6 +96,11 @@ pub struct Ear {
     origin: Moment,
     listener: Listener,
     planner: Planner,
+    /// The seat of whoever is followed.
+    pass: Pass,
+    seated: bool,
+    /// Somebody talks and has no seat yet: the listener keeps what they say.
+    unseated: bool,
     language: LanguageChoice,
     prompt: Option<String>,
     kept: HashMap<TurnId, Kept>,
@@ -105,9 +114,14 @@ pub struct Ear {
 
 impl Ear {
     /// An ear for the speaker number `source`, whose first sample is of the room's moment `origin`.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what an ear is made of, each of a type of its own"
+    )]
     pub fn new(
         source: u64,
         origin: Moment,
+        pass: Pass,
         endpoint: &EndpointConfig,
         hearing: HearingConfig,
         detector: Box<dyn VoiceDetector + Send>,
@@ -119,6 +133,9 @@ impl Ear {
             origin,
             listener: Listener::new(endpoint, detector)?,
             planner: Planner::new(hearing),
+            pass,
+            seated: false,
+            unseated: false,
             language,
             prompt,
             kept: HashMap::new(),
@@ -147,6 +164,11 @@ impl Ear {
             self.event(now, event, next_turn, told);
         }
         self.events = events;
+        if self.unseated && self.pass.ask() {
+            self.seat(now, next_turn, told);
+        }
+        self.get_up();
+        self.planner.set_partials(self.pass.partials());
         // A partial is asked for ten times a second at most; the planner needs no finer clock. Nor does it begin in a dip
         // of the voice: a decode cannot be stopped inside the encoder, and if the dip is the end, the final waits for it.
         let upto = self.listener.position().samples();
@@ -164,6 +186,7 @@ impl Ear {
         for event in events {
             self.event(now, event, next_turn, told);
         }
+        self.get_up();
     }
 
     /// Nobody wants to know any more: calls off the decodes under way and forgets the samples.
@@ -172,6 +195,8 @@ impl Ear {
             abort.raise();
         }
         self.kept.clear();
+        (self.seated, self.unseated) = (false, false);
+        self.pass.leave();
     }
 
     /// Takes in the result of a decode.
@@ -188,28 +213,46 @@ impl Ear {
             Err(error) => Heard::Failed { ticket, error },
         };
         self.step(now, heard, told);
+        self.get_up();
+    }
+
+    /// Gives the seat back once everything that was said is captioned.
+    fn get_up(&mut self) {
+        if self.seated && self.planner.is_quiet() {
+            self.seated = false;
+            self.pass.leave();
+        }
+    }
+
+    /// There is a seat for what is being said: it is a turn from its first sample on.
+    fn seat(&mut self, now: Moment, next_turn: &mut u64, told: &mut Vec<Told>) {
+        self.unseated = false;
+        let Some(from) = self.listener.utterance_so_far().map(|so_far| so_far.start) else {
+            return self.pass.leave();
+        };
+        self.begin(now, from.samples(), next_turn, told);
+    }
+
+    fn begin(&mut self, now: Moment, from: u64, next_turn: &mut u64, told: &mut Vec<Told>) {
+        let turn = TurnId::new(*next_turn);
+        *next_turn += 1;
+        self.seated = true;
+        self.open_from = from;
+        self.reported = self.listener.position().samples();
+        self.step(now, Heard::Started { turn, from }, told);
+        told.push(Told::Voice { turn });
     }
 
     fn event(&mut self, now: Moment, event: HeardEvent, next_turn: &mut u64, told: &mut Vec<Told>) {
         match event {
             HeardEvent::Started { at } => {
-                let turn = TurnId::new(*next_turn);
-                *next_turn += 1;
-                self.open_from = self
-                    .listener
-                    .utterance_so_far()
-                    .map_or(at, |so_far| so_far.start)
-                    .samples();
-                self.reported = self.listener.position().samples();
-                self.step(
-                    now,
-                    Heard::Started {
-                        turn,
-                        from: self.open_from,
-                    },
-                    told,
-                );
-                told.push(Told::Voice { turn });
+                if !self.pass.begin() {
+                    (self.seated, self.unseated) = (false, true);
+                    return;
+                }
+                let so_far = self.listener.utterance_so_far();
+                let from = so_far.map_or(at, |so_far| so_far.start).samples();
+                self.begin(now, from, next_turn, told);
             }
             HeardEvent::Paused { at } => {
                 let Some(turn) = self.planner.open_turn() else {
@@ -234,6 +277,15 @@ impl Ear {
                 self.step(now, Heard::Resumed, told);
             }
             HeardEvent::Ended(utterance) => {
+                if self.unseated {
+                    self.unseated = false;
+                    if !self.pass.ask() {
+                        self.pass.leave();
+                        told.push(Told::NotFollowed);
+                        return;
+                    }
+                    self.begin(now, utterance.start.samples(), next_turn, told);
+                }
                 let Some(turn) = self.planner.open_turn() else {
                     return;
                 };
@@ -266,7 +318,13 @@ impl Ear {
                     "no buffer free: an utterance was lost"
                 );
             }
-            HeardEvent::Discarded { .. } => self.step(now, Heard::Discarded, told),
+            HeardEvent::Discarded { .. } if self.unseated => {
+                self.unseated = false;
+                self.pass.leave();
+            }
+            HeardEvent::Discarded { .. } => {
+                self.step(now, Heard::Discarded, told);
+            }
             other => tracing::debug!(?other, "an event that conversation does not use"),
         }
     }
@@ -304,6 +362,10 @@ impl Ear {
                     if let Some(flag) = self.running.remove(&ticket) {
                         flag.raise();
                     }
+                }
+                // Words that form a whole sentence end the turn sooner than words that break off.
+                Effect::HeardSoFar { text, language, .. } => {
+                    self.listener.words_read(completeness(&text, language));
                 }
                 Effect::PartialCaption {
                     turn,

@@ -11,6 +11,7 @@ use goobster_speech::tts::host::{HostEvent, HostVoice};
 use tokio::sync::mpsc;
 
 use super::playout::{Playout, PlayoutEvent, SharedPlayout};
+use crate::admission::contained::contained;
 
 /// Speech made ahead of what is heard, in seconds: enough to hide the synthesis of the next sentence, little enough that an
 /// interruption wastes little.
@@ -177,7 +178,12 @@ impl<K: Copy + Eq + Send + 'static> Mouth<K> {
                 };
                 let (voices, rate) = (Arc::clone(voices), self.rate);
                 tokio::spawn(async move {
-                    let result = synthesise(key, voices.as_ref(), request, rate, &reports).await;
+                    let made = contained(synthesise(key, voices.as_ref(), request, rate, &reports)).await;
+                    let result = made.unwrap_or_else(|what| {
+                        tracing::error!(what, "a voice panicked");
+                        let what = format!("the voice panicked: {what}");
+                        Err(SynthesiseError::Engine { what, cause: None })
+                    });
                     let _ = reports.send((key, Spoken::Done(result))).await;
                 });
             }

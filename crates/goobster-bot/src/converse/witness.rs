@@ -92,6 +92,13 @@ pub trait Witness: Send {
     fn reply(&mut self, reply: &Reply<'_>) -> Result<(), Failure>;
     /// A turn is done with.
     fn turn(&mut self, end: &TurnEnd<'_>) -> Result<(), Failure>;
+    /// Somebody said something while more people talked than can be followed: nothing of it was recognised. `speakers` at once
+    /// can be.
+    fn not_followed(&mut self, speaker: &str, speakers: usize) -> Result<(), Failure> {
+        self.trouble(&format!(
+            "{speaker} was not heard: more than {speakers} people talked at once"
+        ))
+    }
     /// Something went wrong that the conversation survives.
     fn trouble(&mut self, text: &str) -> Result<(), Failure>;
     /// A frame of what is heard of Goobster, silence included.

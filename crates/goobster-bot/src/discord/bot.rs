@@ -19,6 +19,7 @@ use tokio_util::task::TaskTracker;
 use super::call::{Call, Person};
 use super::captioner::Captioner;
 use super::preferences::{OpenCall, Preferences};
+use crate::admission::guard::Guard;
 use crate::config::Config;
 use crate::converse::room::DetectorFactory;
 
@@ -28,6 +29,8 @@ pub(crate) struct BotEngines {
     pub(crate) voices: Arc<dyn TextToSpeech>,
     pub(crate) responder: Arc<dyn Responder>,
     pub(crate) detectors: DetectorFactory,
+    /// Who is followed when more people talk than this machine bears.
+    pub(crate) guard: Arc<Guard>,
 }
 
 /// What a bot is made of.

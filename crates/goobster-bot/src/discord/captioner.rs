@@ -11,12 +11,15 @@ use goobster_core::captions::{Board, BoardConfig, BoardEffect, BoardEvent, Board
 use goobster_core::ids::ChannelId;
 use goobster_core::time::Moment;
 use serenity::all::{CreateAllowedMentions, CreateMessage, EditMessage, Http, HttpError, MessageId};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 /// Events that may wait; partial captions are dropped beyond that, and nothing else comes that fast.
 const WAITING: usize = 512;
+
+/// Events that may wait besides, when the queue is full.
+const LATE: usize = 512;
 
 /// How long the last words may take to be written once the call is over.
 const FLUSH: Duration = Duration::from_secs(8);
@@ -29,6 +32,8 @@ const REQUEST: Duration = Duration::from_secs(30);
 pub(crate) struct Captioner {
     channel: ChannelId,
     events: mpsc::Sender<BoardEvent>,
+    /// Places for what found the queue full.
+    late: Arc<Semaphore>,
 }
 
 impl Captioner {
@@ -50,7 +55,12 @@ impl Captioner {
             origin: Instant::now(),
         };
         tasks.spawn(task.run(inbox, answered));
-        Self { channel, events }
+        let late = Arc::new(Semaphore::new(LATE));
+        Self {
+            channel,
+            events,
+            late,
+        }
     }
 
     /// The channel it writes to.
@@ -63,8 +73,15 @@ impl Captioner {
         match self.events.try_send(event) {
             Ok(()) | Err(mpsc::error::TrySendError::Full(BoardEvent::Partial { .. })) => {}
             Err(mpsc::error::TrySendError::Full(event)) => {
+                let Ok(place) = Arc::clone(&self.late).try_acquire_owned() else {
+                    tracing::error!(channel = %self.channel, ?event, "too much waits to be written; this is lost");
+                    return;
+                };
                 let events = self.events.clone();
-                tokio::spawn(async move { events.send(event).await });
+                tokio::spawn(async move {
+                    let _ = events.send(event).await;
+                    drop(place);
+                });
             }
             Err(mpsc::error::TrySendError::Closed(_)) => {
                 tracing::warn!(channel = %self.channel, "nothing can be written any more");

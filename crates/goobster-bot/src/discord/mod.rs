@@ -3,7 +3,7 @@
 //! - [`run`]: from the token to the last drained session. `token`, `permissions`: what it needs, named when it is missing.
 //! - `bot`: what everything shares; `handler`: what Discord tells; `commands`: what people type.
 //! - `call`: a voice connection and the conversation on it; `captioner`: what is written in a channel.
-//! - `reload`: SIGHUP.
+//! - `reload`: SIGHUP. `notify`: the service manager.
 //! - `forgetting`: a user's data deleted on request, and what is kept for how long.
 //! - `consent`, `preferences`: who may be heard, and what is remembered between runs.
 
@@ -14,8 +14,9 @@ mod commands;
 mod consent;
 pub(crate) mod forgetting;
 mod handler;
+mod notify;
 mod permissions;
-mod preferences;
+pub(crate) mod preferences;
 mod reload;
 pub mod run;
 mod store;
@@ -27,4 +28,12 @@ pub mod token;
 /// A system without home folders.
 pub fn store_file() -> Result<std::path::PathBuf, crate::cli::exit::Failure> {
     Ok(store::data_folder()?.join(store::FILE))
+}
+
+/// The folder of what must survive the bot.
+///
+/// # Errors
+/// A system without home folders.
+pub(crate) fn data_folder() -> Result<std::path::PathBuf, crate::cli::exit::Failure> {
+    store::data_folder()
 }

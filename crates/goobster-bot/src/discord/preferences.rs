@@ -18,7 +18,7 @@ use crate::cli::exit::Failure;
 use crate::custody;
 
 /// The file's name in the data folder.
-const FILE: &str = "preferences.json";
+pub(crate) const FILE: &str = "preferences.json";
 
 /// The largest file that is read: a million opt-outs.
 const LARGEST: u64 = 32 << 20;
@@ -132,6 +132,37 @@ impl Preferences {
                 writing: Mutex::default(),
             }),
         })
+    }
+
+    /// The file's own words, for a backup; `None` when there is no file.
+    ///
+    /// # Errors
+    /// As [`Preferences::open`].
+    pub(crate) fn text(folder: &Path) -> Result<Option<String>, Failure> {
+        let preferences = Self::open(folder)?;
+        let path = &preferences.inner.path;
+        if !path.exists() {
+            return Ok(None);
+        }
+        let written = preferences.read(serde_json::to_string_pretty);
+        written
+            .map(Some)
+            .map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))
+    }
+
+    /// Makes the file what a backup holds.
+    ///
+    /// # Errors
+    /// Words that are no preferences; a folder that cannot be written.
+    pub(crate) fn put_back(folder: &Path, text: &str) -> Result<(), Failure> {
+        let contents: Contents = serde_json::from_str(text)
+            .map_err(|error| Failure::BadInput(format!("the preferences in the backup: {error}")))?;
+        let inner = Inner {
+            path: folder.join(FILE),
+            contents: Mutex::new(contents),
+            writing: Mutex::default(),
+        };
+        inner.write().map_err(|cause| Failure::output(&inner.path, cause))
     }
 
     /// A guild's defaults.

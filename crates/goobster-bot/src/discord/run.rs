@@ -4,12 +4,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use goobster_core::admission::{Fit, LadderConfig};
 use goobster_core::ids::{GuildId, UserId};
 use goobster_core::ports::LanguageChoice;
 use goobster_core::session::{SessionManager, SessionPorts, SystemClock};
 use serenity::all::{GatewayError, HttpBuilder, HttpError, ShardManager};
 use serenity::client::ClientBuilder;
 use songbird::SerenityInit as _;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::bot::{Bot, BotEngines, BotParts, Late};
@@ -17,7 +19,11 @@ use super::handler::Handler;
 use super::preferences::Preferences;
 use super::store::{self, Opened};
 use super::token::BotToken;
-use super::{call, commands, forgetting, permissions, reload};
+use super::{call, commands, forgetting, notify, permissions, reload};
+use crate::admission::calibrate::{self, Calibration};
+use crate::admission::guard::Guard;
+use crate::admission::hearing::Hearing;
+use crate::admission::warden;
 use crate::cli::args::{Common, Run};
 use crate::cli::exit::Failure;
 use crate::cli::terminal::Terminal;
@@ -44,10 +50,11 @@ const GOODBYE: Duration = Duration::from_secs(2);
 /// # Errors
 /// No token, or one that Discord refuses (5); missing models (4); a damaged store (3); anything that ends the bot.
 pub async fn run(args: &Run, config: &Config, common: &Common, terminal: Terminal) -> Result<(), Failure> {
-    let token = BotToken::from_environment()?;
+    let token = BotToken::find(config.discord.token_file.as_deref())?;
     let (late, signs) = (Late::default(), Arc::new(Signs::default()));
+    let telling = notify::begin(&signs);
     let _watch = monitoring::begin(config, &late, &signs).await?;
-    let engines = engines(config, common, terminal)?;
+    let (engines, ladder) = engines(config, common, terminal).await?;
     signs.models_loaded();
     let folder = store::data_folder()?;
     custody::folder(&folder)?;
@@ -63,16 +70,8 @@ pub async fn run(args: &Run, config: &Config, common: &Common, terminal: Termina
     };
     let sessions = SessionManager::new(config.sessions.clone(), limits, ports)
         .map_err(|error| Failure::Configuration(error.to_string()))?;
-    let recovery = sessions
-        .recover()
-        .await
-        .map_err(|error| Failure::Failed(format!("the store: {error}")))?;
-    if !recovery.crashed.is_empty() {
-        terminal.note(&format!(
-            "{} session(s) of a run that died were closed as crashed",
-            recovery.crashed.len()
-        ));
-    }
+    let watching = guarded(&sessions, &engines, &signs, ladder);
+    close_what_died(&sessions, terminal).await?;
     let mut http = rest(&token)?;
     if let Some(application) = args.application_id {
         http = http.application_id(serenity::all::ApplicationId::new(application.get()));
@@ -132,13 +131,41 @@ pub async fn run(args: &Run, config: &Config, common: &Common, terminal: Termina
         () = command::told_to_stop() => Ok(()),
     };
     terminal.note("going down: no new sessions, running ones are ended");
-    signs.drain();
+    telling.drain(&signs).await;
     drain(&bot, &shards, bot.config().discord.drain).await;
-    for task in [keeping, probing, retention, listening] {
+    for task in [keeping, probing, retention, listening, watching] {
         task.abort();
     }
     opened.flush().await;
     ended
+}
+
+/// Closes the sessions of a run that died.
+async fn close_what_died(sessions: &SessionManager, terminal: Terminal) -> Result<(), Failure> {
+    let recovery = sessions
+        .recover()
+        .await
+        .map_err(|error| Failure::Failed(format!("the store: {error}")))?;
+    if !recovery.crashed.is_empty() {
+        terminal.note(&format!(
+            "{} session(s) of a run that died were closed as crashed",
+            recovery.crashed.len()
+        ));
+    }
+    Ok(())
+}
+
+/// New sessions are asked for at the guard, and somebody looks after it.
+fn guarded(
+    sessions: &SessionManager,
+    engines: &BotEngines,
+    signs: &Arc<Signs>,
+    ladder: LadderConfig,
+) -> JoinHandle<()> {
+    let guard = Arc::clone(&engines.guard);
+    sessions.guard(Box::new(move || guard.may_start()));
+    let (recogniser, guard) = (Arc::clone(&engines.recogniser), Arc::clone(&engines.guard));
+    tokio::spawn(warden::keep(recogniser, guard, Arc::clone(signs), ladder))
 }
 
 /// Looks now and then whether the store can be written.
@@ -157,7 +184,12 @@ fn rest(token: &BotToken) -> Result<HttpBuilder, Failure> {
     Ok(HttpBuilder::new(token.expose()).client(client))
 }
 
-fn engines(config: &Config, common: &Common, terminal: Terminal) -> Result<BotEngines, Failure> {
+/// The engines, and how they give way under load: measured on this machine.
+async fn engines(
+    config: &Config,
+    common: &Common,
+    terminal: Terminal,
+) -> Result<(BotEngines, LadderConfig), Failure> {
     let made = Engines::new(config, common.offline, terminal);
     let parts = command::parts(&made, config, Pace::Real)?;
     let crate::converse::mouth::Throat::Samples(voices, _) = parts.throat else {
@@ -165,15 +197,30 @@ fn engines(config: &Config, common: &Common, terminal: Terminal) -> Result<BotEn
             "the host's own voice cannot speak in a call".to_owned(),
         ));
     };
+    let mut smaller = made.smaller_recogniser()?;
     if let LanguageChoice::Fixed(language) = parts.language {
         crate::engines::check_language(parts.recogniser.as_ref(), language)?;
+        smaller = smaller.filter(|smaller| smaller.knows(language));
+    } else {
+        smaller = None;
     }
-    Ok(BotEngines {
-        recogniser: Arc::new(Measured(parts.recogniser)),
+    let here = config.recogniser.url.is_none();
+    let own = here.then_some(parts.recogniser.as_ref());
+    let calibration = Calibration::measure(own, smaller.as_deref(), (parts.detectors)()).await?;
+    let seats = calibration.seats(&config.admission);
+    calibrate::tell(&calibration, seats);
+    let guard = Guard::new(seats);
+    let ladder = config.admission.ladder(smaller.is_some());
+    let smaller_first = calibration.fit() == Fit::Smaller;
+    let hearing = Hearing::new(parts.recogniser, smaller, Arc::clone(&guard), smaller_first);
+    let engines = BotEngines {
+        recogniser: Arc::new(Measured(Arc::new(hearing))),
         voices,
         responder: parts.responder,
         detectors: parts.detectors,
-    })
+        guard,
+    };
+    Ok((engines, ladder))
 }
 
 fn framework(late: Late, guild: Option<GuildId>) -> poise::Framework<commands::Data, commands::CommandError> {

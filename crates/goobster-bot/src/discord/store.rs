@@ -75,9 +75,11 @@ impl Opened {
         let store = EmbeddedStore::open(path, limits, config.commit_interval)
             .await
             .map_err(|error| match error {
-                LimitsError::Corrupt { .. } => Failure::BadInput(format!(
-                    "{error}\n`goobster store repair --file {shown}` keeps what it can"
-                )),
+                LimitsError::Corrupt { ref advice, .. } if advice.contains("repair") => Failure::BadInput(
+                    format!("{error}\n`goobster store repair --file {shown}` keeps what it can"),
+                ),
+                // One of a newer version is not damaged.
+                LimitsError::Corrupt { .. } => Failure::BadInput(error.to_string()),
                 LimitsError::Unavailable { .. } => Failure::Failed(format!(
                     "the store {shown} cannot be opened: {error}. Does another goobster run with it?"
                 )),

@@ -49,8 +49,18 @@ async fn of_bot(bot: &Bot) -> usize {
     for (state, count) in [("present", present), ("heard", heard), ("talking", talking)] {
         gauge!(names::SPEAKERS, "state" => state).set(count as f64);
     }
+    let taken = bot.engines().guard.taken();
+    for (state, count) in [
+        ("there", taken.seats),
+        ("taken", taken.taken),
+        ("waiting", taken.waiting),
+    ] {
+        gauge!(names::SEATS, "state" => state).set(count as f64);
+    }
+    let load = bot.engines().recogniser.load();
     let queues = [
-        ("decodes", bot.engines().recogniser.waiting()),
+        ("decodes", load.waiting),
+        ("finals", load.urgent),
         ("call_events", events),
         ("captions", captions),
         ("charges", bot.charges_waiting()),

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use goobster_core::health::{Deafness, FrameKind, HealthEvent};
 use goobster_core::language::Language;
 use goobster_core::ports::{
-    DecodeClass, PortFuture, RecogniseError, RecogniseRequest, Recognition, SPEECH_RATE, SpeechToText,
+    DecodeClass, PortFuture, RecogniseError, RecogniseRequest, RecogniserLoad, Recognition, SPEECH_RATE,
+    SpeechToText,
 };
 use metrics::{counter, histogram};
 
@@ -14,7 +15,7 @@ use super::{latency, names};
 use crate::converse::turnbook::TurnTimes;
 
 /// The kinds of what fails in a conversation.
-pub(super) const ERROR_KINDS: [&str; 4] = ["hearing", "brain", "voice", "room"];
+pub(super) const ERROR_KINDS: [&str; 5] = ["hearing", "brain", "voice", "room", "call"];
 
 /// Something failed that the conversation survives.
 pub(crate) fn error(kind: &'static str) {
@@ -57,6 +58,11 @@ pub(crate) fn rejoin() {
 /// A voice connection broke.
 pub(crate) fn link_lost() {
     counter!(names::LINKS_LOST).increment(1);
+}
+
+/// Somebody talked while more people did than can be followed.
+pub(crate) fn not_followed() {
+    counter!(names::NOT_FOLLOWED).increment(1);
 }
 
 /// A turn is over.
@@ -149,5 +155,9 @@ impl SpeechToText for Measured {
 
     fn waiting(&self) -> usize {
         self.0.waiting()
+    }
+
+    fn load(&self) -> RecogniserLoad {
+        self.0.load()
     }
 }

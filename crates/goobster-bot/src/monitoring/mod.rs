@@ -1,8 +1,8 @@
 //! What an operator sees of a running bot: metrics, health, a status page.
 //!
-//! - [`names`]: every metric, named and explained once. `measured`: what is counted where it happens; `gauges`: what is looked
+//! - `names`: every metric, named and explained once. `measured`: what is counted where it happens; `gauges`: what is looked
 //!   up when somebody asks.
-//! - [`signs`]: whether it is alive and ready. [`recent`]: the last warnings. [`latency`]: how long people waited.
+//! - `signs`: whether it is alive and ready. `recent`: the last warnings. `latency`: how long people waited.
 //! - `server`: a small, bounded HTTP server for both; `status`: the page.
 
 mod gauges;

@@ -45,14 +45,21 @@ metrics! {
     DECODE = Histogram "goobster_decode_seconds": "How long decodes took, waiting included, by class";
     FACTOR = Histogram "goobster_decode_real_time_factor": "The time of a decode by the length of its audio, waiting included; of final and speculative ones";
     DECODES = Counter "goobster_decodes_total": "Decodes, by class and outcome";
-    ERRORS = Counter "goobster_errors_total": "What failed while a conversation went on, by kind: hearing, brain, voice, room";
+    ERRORS = Counter "goobster_errors_total": "What failed while a conversation went on, by kind: hearing, brain, voice, room, call";
     LOGGED = Counter "goobster_log_lines_total": "Warnings and errors in the log, by level";
     PACKETS = Counter "goobster_voice_packets_total": "Voice packets of people who may be heard, by kind: voice, silence, lost, skipped, undecodable";
     UNKNOWN = Counter "goobster_voice_packets_unknown_total": "Voice packets of which nobody knows whose they are";
     UNHEARD = Counter "goobster_decrypt_failures_total": "Speakers whose packets could not be read, by why; the voice library drops what it cannot decrypt, so it shows as an absence";
     REJOINS = Counter "goobster_call_rejoins_total": "Voice connections that were made anew";
     LINKS_LOST = Counter "goobster_voice_links_lost_total": "Voice connections that broke";
-    QUEUE = Gauge "goobster_queue_depth": "What waits, by queue: decodes, events of the call, captions, charges";
+    CAPACITY = Gauge "goobster_admission_speakers": "People talking at once that this machine can follow, by model: own, smaller; as measured at the start or set";
+    CALIBRATED = Gauge "goobster_calibration_decode_seconds": "How long a decode of four seconds took at the start, by model";
+    SEATS = Gauge "goobster_seats": "People followed at once, by state: there, taken, and waiting for one";
+    LEVEL = Gauge "goobster_overload_level": "What is given up: 0 nothing, 1 growing captions thinned, 2 none, 3 a smaller model hears, 4 new sessions refused";
+    LEVELS = Counter "goobster_overload_changes_total": "Steps up and down of the overload level";
+    NOT_FOLLOWED = Counter "goobster_turns_not_followed_total": "Turns that were not recognised because more people talked than can be followed";
+    ABANDONED = Counter "goobster_decode_threads_abandoned_total": "Decoding threads given up because their decode would not end";
+    QUEUE = Gauge "goobster_queue_depth": "What waits, by queue: decodes, finals, events of the call, captions, charges";
     SESSIONS = Gauge "goobster_sessions_active": "Sessions that run";
     CALLS = Gauge "goobster_calls": "Voice connections";
     SPEAKERS = Gauge "goobster_speakers": "People in the voice channels, by state: present, heard, talking";
@@ -124,7 +131,7 @@ pub fn describe() {
     for level in ["error", "warn"] {
         metrics::counter!(LOGGED, "level" => level).absolute(0);
     }
-    for name in [UNKNOWN, REJOINS, LINKS_LOST] {
+    for name in [UNKNOWN, REJOINS, LINKS_LOST, LEVELS, NOT_FOLLOWED, ABANDONED] {
         metrics::counter!(name).absolute(0);
     }
     for name in [
@@ -135,6 +142,7 @@ pub fn describe() {
     ] {
         metrics::counter!(name).absolute(0);
     }
+    metrics::gauge!(LEVEL).set(0.0);
     metrics::gauge!(session::HELD).set(0.0);
     metrics::gauge!(session::QUARANTINE).set(0.0);
 }

@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 pub(crate) struct Signs {
     shards: Mutex<BTreeMap<u32, bool>>,
     models: AtomicBool,
+    deaf: AtomicBool,
     store: AtomicBool,
     draining: AtomicBool,
 }
@@ -25,6 +26,11 @@ impl Signs {
     /// The models are loaded.
     pub(crate) fn models_loaded(&self) {
         self.models.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether anything can be recognised.
+    pub(crate) fn hearing(&self, hears: bool) {
+        self.deaf.store(!hears, Ordering::Relaxed);
     }
 
     /// Whether the store could be written just now.
@@ -57,6 +63,7 @@ impl Signs {
     pub(crate) fn lacking(&self) -> Vec<&'static str> {
         let signs = [
             (self.models.load(Ordering::Relaxed), "the models are being loaded"),
+            (!self.deaf.load(Ordering::Relaxed), "speech recognition hangs"),
             (self.gateway_up(), "not connected to Discord"),
             (self.can_write(), "the store cannot be written"),
             (!self.is_draining(), "going down"),

@@ -6,6 +6,8 @@
 mod config;
 mod converse;
 mod environment;
+mod health;
+mod keeping;
 mod machine;
 mod server;
 mod store;

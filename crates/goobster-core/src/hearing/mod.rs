@@ -3,7 +3,9 @@
 //!
 //! - [`Planner`]: asks for partial decodes as the audio grows, begins the final decode speculatively while the
 //!   endpointer's patience runs, calls it off when the speaker goes on, and promotes it when they do not.
+//! - [`Partials`]: how often a growing caption is asked for at all; less under load.
 //! - [`Agreement`]: which words of a growing caption are firm and which may still change.
+//! - [`completeness`]: whether a pause after these words is likely the end.
 //!
 //! Positions are sample numbers of one speaker's stream at 16 kHz. Nothing here holds audio: the driver keeps it
 //! and cuts `from..upto` when a decode is asked for.
@@ -12,6 +14,7 @@
 //! [`Effect::Dropped`], and one speaker's come in the order in which they spoke.
 
 mod agreement;
+mod completeness;
 mod planner;
 #[cfg(test)]
 mod tests;
@@ -19,9 +22,11 @@ mod tests;
 use std::time::Duration;
 
 pub use agreement::{Agreement, Forming};
+pub use completeness::{UNDECIDED, completeness};
 pub use planner::Planner;
 
 use crate::ids::TurnId;
+use crate::language::Language;
 use crate::ports::{DecodeClass, RecogniseError, Recognition};
 
 /// A decode that was asked for; unique within one planner.
@@ -58,6 +63,18 @@ impl Default for HearingConfig {
             speculate: true,
         }
     }
+}
+
+/// How often growing captions may be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Partials {
+    /// As configured.
+    #[default]
+    Full,
+    /// A third as often.
+    Fewer,
+    /// Not at all.
+    None,
 }
 
 /// What the planner is told. Positions are samples at 16 kHz of this speaker's stream.
@@ -136,6 +153,16 @@ pub enum Effect {
     Abort {
         /// Which.
         ticket: Ticket,
+    },
+    /// This was said before the present pause, as far as a speculative decode heard: how complete it is tells how likely the
+    /// pause is the end. Not for showing.
+    HeardSoFar {
+        /// The turn.
+        turn: TurnId,
+        /// What was heard.
+        text: String,
+        /// Its language.
+        language: Language,
     },
     /// Show this while the speaker goes on.
     PartialCaption {

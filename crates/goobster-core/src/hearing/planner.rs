@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::{Agreement, Effect, Heard, HearingConfig, Ticket};
+use super::{Agreement, Effect, Heard, HearingConfig, Partials, Ticket};
 use crate::ids::TurnId;
 use crate::ports::{DecodeClass, RecogniseError, Recognition, SPEECH_RATE};
 use crate::time::Moment;
@@ -23,6 +23,7 @@ pub struct Planner {
     closing: VecDeque<Closing>,
     /// How long the last partial took, for backing off.
     partial_took: Duration,
+    partials: Partials,
 }
 
 /// The utterance being spoken.
@@ -81,7 +82,13 @@ impl Planner {
             open: None,
             closing: VecDeque::new(),
             partial_took: Duration::ZERO,
+            partials: Partials::Full,
         }
+    }
+
+    /// Growing captions may be asked for so often from now on; those under way go on.
+    pub fn set_partials(&mut self, partials: Partials) {
+        self.partials = partials;
     }
 
     /// The turn being spoken, if any.
@@ -144,6 +151,11 @@ impl Planner {
         if open.paused || open.partial.is_some() || open.upto - open.from > samples(self.config.longest) {
             return;
         }
+        let rarer = match self.partials {
+            Partials::Full => 1,
+            Partials::Fewer => 3,
+            Partials::None => return,
+        };
         // While finals wait, cores are for them.
         if self
             .closing
@@ -158,7 +170,7 @@ impl Planner {
         } else {
             samples(self.config.growth).max(samples(self.partial_took) * 2)
         };
-        if open.upto - open.covered < growth {
+        if open.upto - open.covered < growth * rarer {
             return;
         }
         let ticket = ticket(&mut self.next_ticket);
@@ -315,6 +327,11 @@ impl Planner {
                 return;
             }
             if let Some(speculation) = open.speculative.as_mut().filter(|s| s.ticket == ticket) {
+                effects.push(Effect::HeardSoFar {
+                    turn: open.turn,
+                    text: recognition.text(),
+                    language: recognition.language,
+                });
                 speculation.done = Some(recognition);
                 return;
             }

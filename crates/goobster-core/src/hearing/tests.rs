@@ -104,6 +104,34 @@ fn slow_decodes_make_partials_rarer() {
 }
 
 #[test]
+fn under_load_partials_thin_out_then_stop_and_the_final_comes_all_the_same() {
+    let partials = |rate| {
+        let mut rig = Rig::started();
+        rig.0.set_partials(rate);
+        let mut count = 0;
+        for second in 1..=10 {
+            for effect in rig.speak(second * SECOND) {
+                if let Effect::Decode { ticket, class, .. } = effect {
+                    assert_eq!(class, DecodeClass::Partial);
+                    count += 1;
+                    rig.step(Heard::Decoded {
+                        ticket,
+                        recognition: heard("words"),
+                    });
+                }
+            }
+        }
+        let at = rig.1;
+        let (_, class, _) = only_decode(&rig.step(Heard::Paused { at, upto: at }));
+        assert_eq!(class, DecodeClass::Speculative);
+        count
+    };
+    let (full, fewer) = (partials(Partials::Full), partials(Partials::Fewer));
+    assert!(fewer >= 3 && full >= fewer * 2, "{full} {fewer}");
+    assert_eq!(partials(Partials::None), 0);
+}
+
+#[test]
 fn a_pause_begins_the_final_decode_and_silence_promotes_it() {
     let mut rig = Rig::started();
     rig.speak(SECOND / 2);
@@ -112,12 +140,13 @@ fn a_pause_begins_the_final_decode_and_silence_promotes_it() {
         upto: 8_000,
     }));
     assert_eq!((class, upto), (DecodeClass::Speculative, 8_000));
+    let effects = rig.step(Heard::Decoded {
+        ticket,
+        recognition: heard("yes"),
+    });
     assert!(
-        rig.step(Heard::Decoded {
-            ticket,
-            recognition: heard("yes")
-        })
-        .is_empty()
+        matches!(&effects[..], [Effect::HeardSoFar { text, .. }] if text == "yes"),
+        "nothing is shown yet: {effects:?}"
     );
     let effects = rig.step(Heard::Ended {
         from: 0,
@@ -163,6 +192,28 @@ fn a_running_speculation_is_promoted_not_begun_anew() {
         matches!(&effects[..], [Effect::FinalCaption { promoted: true, .. }]),
         "{effects:?}"
     );
+}
+
+#[test]
+fn what_a_speculation_heard_is_told_while_the_pause_lasts_and_only_then() {
+    let mut rig = Rig::started();
+    rig.speak(SECOND / 2);
+    let pause = || Heard::Paused {
+        at: 7_900,
+        upto: 8_000,
+    };
+    let (ticket, ..) = only_decode(&rig.step(pause()));
+    let recognition = heard("Is that all?");
+    let effects = rig.step(Heard::Decoded { ticket, recognition });
+    assert!(
+        matches!(&effects[..], [Effect::HeardSoFar { text, .. }] if text == "Is that all?"),
+        "{effects:?}"
+    );
+    rig.step(Heard::Resumed);
+    let (ticket, ..) = only_decode(&rig.step(pause()));
+    rig.step(Heard::Resumed);
+    let recognition = heard("Is that all?");
+    assert!(rig.step(Heard::Decoded { ticket, recognition }).is_empty());
 }
 
 #[test]
@@ -351,7 +402,9 @@ proptest! {
                         prop_assert_eq!(running.insert(ticket, DecodeClass::Final), Some(DecodeClass::Speculative));
                     }
                     Effect::Abort { ticket } => prop_assert!(running.remove(&ticket).is_some()),
-                    Effect::PartialCaption { turn, .. } => prop_assert!(open.contains(&turn.get())),
+                    Effect::PartialCaption { turn, .. } | Effect::HeardSoFar { turn, .. } => {
+                        prop_assert!(open.contains(&turn.get()));
+                    }
                     Effect::FinalCaption { turn, .. }
                     | Effect::FinalFailed { turn, .. }
                     | Effect::Dropped { turn } => {

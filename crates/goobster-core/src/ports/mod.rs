@@ -13,8 +13,8 @@ use std::pin::Pin;
 
 pub use abort::AbortFlag;
 pub use recogniser::{
-    DecodeClass, LanguageChoice, RecogniseError, RecogniseRequest, RecognisedSegment, Recognition,
-    SPEECH_RATE, SpeechToText,
+    DecodeClass, LanguageChoice, RecogniseError, RecogniseRequest, RecognisedSegment, RecogniserLoad,
+    Recognition, SPEECH_RATE, SpeechToText,
 };
 pub use responder::{
     Exchange, LimitsLeft, ReplyPiece, ReplyStream, RespondError, RespondRequest, Responder, Utterance,

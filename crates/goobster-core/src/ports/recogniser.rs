@@ -142,4 +142,31 @@ pub trait SpeechToText: Send + Sync {
     fn waiting(&self) -> usize {
         0
     }
+
+    /// How it does; where nothing is queued or computed here, only what waits.
+    fn load(&self) -> RecogniserLoad {
+        RecogniserLoad {
+            waiting: self.waiting(),
+            ..RecogniserLoad::default()
+        }
+    }
+}
+
+/// How a recogniser does, for admission and monitoring. Urgent are final and speculative decodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RecogniserLoad {
+    /// Decodes that can run at once; 0 where nobody here knows.
+    pub workers: usize,
+    /// Decodes that wait.
+    pub waiting: usize,
+    /// Urgent ones among them.
+    pub urgent: usize,
+    /// How long the urgent one that waits longest has waited.
+    pub longest_wait: Duration,
+    /// Time that workers have spent on urgent decodes since the beginning, those that run now included.
+    pub busy: Duration,
+    /// Workers that were given up, since the beginning, because their decode would not end.
+    pub abandoned: u64,
+    /// Every worker hangs: nothing is recognised until one comes back.
+    pub down: bool,
 }

@@ -136,6 +136,20 @@ pub enum Refusal {
         /// How many.
         stuck: usize,
     },
+    /// More people talk than the machine can follow.
+    #[error(
+        "I am as busy as this machine allows: it can follow {speakers} people talking at once, and they are. Please try again \
+         in a few minutes."
+    )]
+    Overloaded {
+        /// How many people it can follow.
+        speakers: usize,
+    },
+    /// What hears has failed.
+    #[error(
+        "I cannot hear anybody just now: speech recognition hangs. The operator has been told. Please try again later."
+    )]
+    HearingDown,
     /// Goobster is going down.
     #[error("Goobster is shutting down. Try again in a minute.")]
     ShuttingDown,
@@ -167,6 +181,8 @@ impl Refusal {
             Self::AlreadyStarting => "already_starting",
             Self::StillClosing => "still_closing",
             Self::TooMuchStuck { .. } => "too_much_stuck",
+            Self::Overloaded { .. } => "overloaded",
+            Self::HearingDown => "hearing_down",
             Self::ShuttingDown => "shutting_down",
             Self::Limit(_) => "limit",
             Self::NoSession => "no_session",

@@ -1,12 +1,13 @@
 //! What the manager and the supervisors share.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::Refusal;
 use super::clock::{Monotonic, WallClock};
 use super::config::SessionConfig;
 use super::events::EventHub;
@@ -15,6 +16,9 @@ use super::quarantine::Quarantine;
 use super::registry::Registry;
 use super::teardown::run::StepContext;
 use crate::limits::{Ledger, LimitsConfig, LimitsError, Slots};
+
+/// Says whether a new session may be, for reasons of the machine: see [`SessionManager::guard`](super::SessionManager::guard).
+pub type Doorkeeper = Box<dyn Fn() -> Result<(), Refusal> + Send + Sync>;
 
 /// The shared state.
 pub(super) struct Core {
@@ -30,6 +34,7 @@ pub(super) struct Core {
     pub(super) tasks: TaskTracker,
     pub(super) stop: CancellationToken,
     pub(super) ids: SessionIds,
+    pub(super) doorkeeper: OnceLock<Doorkeeper>,
     /// Milliseconds of voice charged so far, for the metric in whole seconds.
     pub(super) voice: AtomicU64,
 }

@@ -13,7 +13,7 @@ use super::access::{Actor, Admitted, Refusal, VoiceChannel, may_end};
 use super::call::{CallInfo, Role};
 use super::clock::{Monotonic, WallClock};
 use super::config::{ConfigError, SessionConfig};
-use super::core::Core;
+use super::core::{Core, Doorkeeper};
 use super::error::StartError;
 use super::events::{EventHub, Events};
 use super::machine::Phase;
@@ -162,11 +162,17 @@ impl SessionManager {
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             ids: SessionIds::new(wall.utc(), node),
+            doorkeeper: std::sync::OnceLock::new(),
             wall,
             config,
             voice: AtomicU64::new(0),
         };
         Ok(Self { core: Arc::new(core) })
+    }
+
+    /// Asks this before every new session, besides the limits: whether the machine can bear one more. Only the first counts.
+    pub fn guard(&self, doorkeeper: Doorkeeper) {
+        let _ = self.core.doorkeeper.set(doorkeeper);
     }
 
     /// Adds a session and waits until it runs: reserves its place, opens what it owns, opens it in the ledger.

@@ -88,6 +88,7 @@ mod supervisor;
 pub mod teardown;
 mod telemetry;
 
+pub use self::core::Doorkeeper;
 pub use access::{Actor, Admitted, BotPermissions, Candidate, Consent, Refusal, VoiceChannel, may_end};
 pub use activity::Activity;
 pub use call::{CallInfo, Role};

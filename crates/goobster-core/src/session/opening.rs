@@ -27,6 +27,9 @@ pub(super) async fn admit(core: &Arc<Core>, new: &NewSession) -> Result<Arc<Sess
         }
         .into());
     }
+    if let Some(doorkeeper) = core.doorkeeper.get() {
+        doorkeeper()?;
+    }
     let admitted = &new.admitted;
     let ticket = Ticket::begin(core, admitted, core.ids.next())?;
     let called_off = || StartError::CalledOff(CloseReason::NeverStarted);

@@ -4,11 +4,13 @@
 //! upstream address; the latter only with a SHA-256 that its publisher quotes. Whatever the source, the bytes that end up
 //! in the cache are the same, so a piece may have several routes.
 
+mod evaluation;
 mod runtime;
 mod speech;
 mod tools;
 mod whisper;
 
+pub use evaluation::EVALUATION;
 pub use runtime::{ESPEAK, ONNX_RUNTIME, PIPER_JOE, PIPER_JOE_CONFIG};
 pub use speech::{
     SPEECH_CARDS, SPEECH_COMMANDS, SPEECH_JFK, SPEECH_LIBRIVOX, SPEECH_QUESTIONS, SPEECH_TABLE,
@@ -327,10 +329,11 @@ mod tests {
 
     #[test]
     fn ids_and_paths_are_unique_and_digests_well_formed() {
-        let ids: BTreeSet<_> = ALL.iter().map(|a| a.id).collect();
-        let paths: BTreeSet<_> = ALL.iter().map(|a| a.path).collect();
-        assert_eq!((ids.len(), paths.len()), (ALL.len(), ALL.len()));
-        for a in ALL {
+        let every = [ALL, EVALUATION].concat();
+        let ids: BTreeSet<_> = every.iter().map(|a| a.id).collect();
+        let paths: BTreeSet<_> = every.iter().map(|a| a.path).collect();
+        assert_eq!((ids.len(), paths.len()), (every.len(), every.len()));
+        for a in every {
             assert!(is_digest(&a.contents.sha256()), "{}", a.id);
             assert_eq!(
                 a.routes.is_empty(),
@@ -352,8 +355,9 @@ mod tests {
 
     #[test]
     fn one_file_name_is_one_package() {
-        let all: Vec<_> = ALL
-            .iter()
+        let all: Vec<_> = [ALL, EVALUATION]
+            .concat()
+            .into_iter()
             .flat_map(|a| a.routes)
             .flat_map(|r| r.packages)
             .collect();

@@ -1,9 +1,11 @@
 //! Soaks: many rehearsals with faults by chance, several at a time. A seed makes a script, the same every time.
 //!
-//! - `script`: from a seed to a scenario. - `endurance`: a long one in which nothing breaks. - `health`: what no script may bring about.
+//! - `script`: from a seed to a scenario. - `endurance`: a long one in which nothing breaks.
+//! - `overload`: more people talk than can be followed. - `health`: what no script may bring about.
 
 mod endurance;
 mod health;
+mod overload;
 mod script;
 
 use std::path::PathBuf;
@@ -24,6 +26,7 @@ use crate::watcher::Nobody;
 
 pub use endurance::Endurance;
 pub use health::{Ailment, examine};
+pub use overload::{Finding, Overload, Sample, judge as judge_overload};
 pub use script::{Clips, script};
 
 /// What to soak.

@@ -105,7 +105,8 @@ pub fn check(path: &Path) -> Result<CheckReport, LimitsError> {
     let what = format!("the store {}", path.display());
     let bytes = read_alone(path, &what)?;
     let db = open_copy(&bytes, &what)?;
-    Ok(CheckReport::new(bytes.len() as u64, guarded_read(&what, &db)?))
+    let contents = file::known(guarded_read(&what, &db)?, &what)?;
+    Ok(CheckReport::new(bytes.len() as u64, contents))
 }
 
 /// Makes a damaged store usable again. The damaged file is kept beside it.
@@ -119,7 +120,7 @@ pub fn repair(path: &Path, mode: RepairMode) -> Result<RepairReport, LimitsError
     let (mut contents, lost) = match mode {
         RepairMode::StartOver => (Contents::default(), vec!["everything, as asked".to_owned()]),
         RepairMode::Salvage => {
-            let mut contents = salvage(&bytes, &what)?;
+            let mut contents = file::known(salvage(&bytes, &what)?, &what)?;
             let lost = std::mem::take(&mut contents.problems);
             (contents, lost)
         }
@@ -132,7 +133,7 @@ pub fn repair(path: &Path, mode: RepairMode) -> Result<RepairReport, LimitsError
         .collect();
     contents.open.retain(|row| !closed.contains(&row.claim.session));
 
-    let backup = back_up(path).map_err(|error| unavailable(&what, error))?;
+    let backup = keep_aside(path, "damaged")?;
     file::create(path, &contents, Existing::Replace).map_err(|error| unavailable(&what, error))?;
     Ok(RepairReport {
         kept: check(path)?,
@@ -152,11 +153,57 @@ fn salvage(bytes: &[u8], what: &str) -> Result<Contents, LimitsError> {
     })
 }
 
-/// Copies the file to the first free name `FILE.damaged-N`.
-fn back_up(path: &Path) -> io::Result<PathBuf> {
+/// Everything in a sound store that no process has open.
+///
+/// # Errors
+/// As [`check`], and [`LimitsError::Corrupt`] for one that is not sound or of a later format.
+pub(crate) fn read_whole(path: &Path) -> Result<Contents, LimitsError> {
+    let what = format!("the store {}", path.display());
+    let bytes = read_alone(path, &what)?;
+    file::read(open_copy(&bytes, &what)?, &what).map(|(_, contents)| contents)
+}
+
+/// Makes a store's file of these contents, and looks whether it holds them.
+///
+/// # Errors
+/// [`LimitsError::Unavailable`] when it cannot be written; [`LimitsError::Corrupt`] when it is not what was written, or
+/// another one was put there meanwhile.
+pub(crate) fn write_whole(path: &Path, contents: &Contents, replace: bool) -> Result<(), LimitsError> {
+    let what = format!("the store {}", path.display());
+    let existing = if replace {
+        Existing::Replace
+    } else {
+        Existing::Keep
+    };
+    file::create(path, contents, existing).map_err(|error| unavailable(&what, error))?;
+    let made = check(path)?;
+    let (accounts, open, closed) = (
+        contents.accounts.len(),
+        contents.open.len(),
+        contents.closed.len(),
+    );
+    if made.is_sound() && (made.accounts, made.open, made.closed) == (accounts, open, closed) {
+        return Ok(());
+    }
+    Err(corrupt(
+        format!("{what} does not hold what was written to it"),
+        None,
+    ))
+}
+
+/// Copies the file to the first free name `FILE.WORD-N`.
+///
+/// # Errors
+/// [`LimitsError::Unavailable`] when there are 999 already, or the disk does not take it.
+pub(crate) fn keep_aside(path: &Path, word: &str) -> Result<PathBuf, LimitsError> {
+    let what = format!("the store {}", path.display());
+    keep(path, word).map_err(|error| unavailable(&what, error))
+}
+
+fn keep(path: &Path, word: &str) -> io::Result<PathBuf> {
     for n in 1..1000 {
         let mut name = path.as_os_str().to_os_string();
-        name.push(format!(".damaged-{n}"));
+        name.push(format!(".{word}-{n}"));
         let backup = PathBuf::from(name);
         match file::private(&backup) {
             Ok(()) => {
@@ -169,7 +216,7 @@ fn back_up(path: &Path) -> io::Result<PathBuf> {
             Err(error) => return Err(error),
         }
     }
-    Err(io::Error::other("there are 999 damaged copies already"))
+    Err(io::Error::other(format!("there are 999 {word} copies already")))
 }
 
 /// Reads a file that no process has open.
@@ -206,5 +253,55 @@ fn in_use(what: &str) -> LimitsError {
     LimitsError::Unavailable {
         what: format!("{what} is in use: stop Goobster first"),
         cause: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::embedded::tables::META;
+
+    #[test]
+    fn a_store_of_a_newer_version_is_left_as_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store.redb");
+        write_whole(&path, &Contents::default(), false).unwrap();
+        assert!(check(&path).unwrap().is_sound());
+        let db = redb::Database::open(&path).unwrap();
+        let txn = db.begin_write().unwrap();
+        txn.open_table(META).unwrap().insert("format", 2).unwrap();
+        txn.commit().unwrap();
+        drop(db);
+        let before = fs::read(&path).unwrap();
+        let errors = [
+            check(&path).map(drop).unwrap_err(),
+            repair(&path, RepairMode::Salvage).map(drop).unwrap_err(),
+            read_whole(&path).map(drop).unwrap_err(),
+        ];
+        for error in errors {
+            assert!(error.to_string().contains("newer Goobster"), "{error}");
+            assert!(!error.to_string().contains("repair"), "{error}");
+        }
+        assert_eq!(fs::read(&path).unwrap(), before);
+        assert_eq!(
+            fs::read_dir(dir.path()).unwrap().count(),
+            1,
+            "and no copy is made"
+        );
+    }
+
+    #[test]
+    fn nothing_that_is_there_is_overwritten_unasked() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store.redb");
+        let other = Contents {
+            generation: 7,
+            ..Contents::default()
+        };
+        write_whole(&path, &other, false).unwrap();
+        write_whole(&path, &Contents::default(), false).unwrap();
+        assert_eq!(check(&path).unwrap().generation, 7);
+        write_whole(&path, &Contents::default(), true).unwrap();
+        assert_eq!(check(&path).unwrap().generation, 0);
     }
 }

@@ -149,19 +149,9 @@ fn open_file(path: &Path) -> Result<(Database, Contents), LimitsError> {
     read(db, &what)
 }
 
-fn read(db: Database, what: &str) -> Result<(Database, Contents), LimitsError> {
-    let contents = guarded_read(what, &db)?;
-    if contents.format > tables::FORMAT {
-        return Err(LimitsError::Corrupt {
-            what: format!(
-                "{what} has format {}, and this version knows {}",
-                contents.format,
-                tables::FORMAT
-            ),
-            advice: "It was written by a newer Goobster: use that one".into(),
-            cause: None,
-        });
-    }
+/// Reads a store that must be sound and of a format that is known.
+pub(super) fn read(db: Database, what: &str) -> Result<(Database, Contents), LimitsError> {
+    let contents = known(guarded_read(what, &db)?, what)?;
     match contents.problems.as_slice() {
         [] => Ok((db, contents)),
         [first, rest @ ..] => Err(corrupt(
@@ -169,6 +159,22 @@ fn read(db: Database, what: &str) -> Result<(Database, Contents), LimitsError> {
             None,
         )),
     }
+}
+
+/// Refuses a store of a later format: its rows were not read, so nothing may be made of them.
+pub(super) fn known(contents: Contents, what: &str) -> Result<Contents, LimitsError> {
+    if contents.format <= tables::FORMAT {
+        return Ok(contents);
+    }
+    Err(LimitsError::Corrupt {
+        what: format!(
+            "{what} has format {}, and this version knows {}",
+            contents.format,
+            tables::FORMAT
+        ),
+        advice: "It was written by a newer Goobster: use that one".into(),
+        cause: None,
+    })
 }
 
 /// Opens a copy of a store's bytes in memory: whatever redb does to repair it, the file stays as it is.

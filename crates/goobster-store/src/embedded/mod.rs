@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 pub use check::{CheckReport, RepairMode, RepairReport, check, repair};
+pub(crate) use check::{keep_aside, read_whole, write_whole};
 use goobster_core::ids::UserId;
 use goobster_core::limits::{
     Charge, Charged, CloseRecord, Closed, Closing, Forget, Forgotten, Ledger, LimitsConfig, LimitsError,
@@ -26,6 +27,7 @@ use redb::StorageBackend;
 use tokio::sync::{mpsc, oneshot};
 
 use self::file::{Place, SharedBackend};
+pub(crate) use self::tables::Contents;
 use self::writer::{Job, Reply, Shared, Writer};
 
 /// How many operations may wait for the writer; more wait for a place.

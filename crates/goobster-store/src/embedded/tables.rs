@@ -22,12 +22,12 @@ pub(super) const CLOSED: TableDefinition<'static, u64, &[u8]> = TableDefinition:
 
 /// Everything in a store.
 #[derive(Debug, Default)]
-pub(super) struct Contents {
+pub(crate) struct Contents {
     pub(super) format: u64,
-    pub(super) generation: u64,
-    pub(super) accounts: Vec<(UserId, Account)>,
-    pub(super) open: Vec<OpenSession>,
-    pub(super) closed: Vec<CloseRecord>,
+    pub(crate) generation: u64,
+    pub(crate) accounts: Vec<(UserId, Account)>,
+    pub(crate) open: Vec<OpenSession>,
+    pub(crate) closed: Vec<CloseRecord>,
     /// What is wrong, row by row; empty for a sound store.
     pub(super) problems: Vec<String>,
 }

@@ -1,7 +1,7 @@
 //! The keys. What one script touches shares a hash tag (`{u1}`, `{g1}`, `{all}`), so that a cluster keeps it together.
 
 use goobster_core::ids::{GuildId, UserId};
-use goobster_core::limits::SlotClaim;
+use goobster_core::limits::{LimitsError, SlotClaim};
 use goobster_core::session::SessionId;
 
 /// Names keys under a prefix.
@@ -15,6 +15,16 @@ impl Keys {
         Self {
             prefix: prefix.to_owned(),
         }
+    }
+
+    /// Whether keys can be named under a prefix.
+    pub(super) fn check_prefix(prefix: &str) -> Result<(), LimitsError> {
+        if prefix.is_empty() || prefix.contains(['{', '}']) {
+            return Err(LimitsError::Configuration(
+                "the prefix of the Redis keys must not be empty and must not contain '{' or '}'".into(),
+            ));
+        }
+        Ok(())
     }
 
     fn guild(&self, guild: GuildId, what: &str) -> String {

@@ -88,6 +88,22 @@ impl Link {
         }
     }
 
+    /// Sends several commands as one transaction.
+    pub(super) async fn all_or_nothing(&self, what: &str, pipe: &redis::Pipeline) -> Result<(), LimitsError> {
+        let mut manager = self.manager.clone();
+        match tokio::time::timeout(self.patience, pipe.query_async::<()>(&mut manager)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(self.explain(what, error)),
+            Err(late) => Err(LimitsError::unavailable(
+                format!(
+                    "the Redis server at {} did not answer in time while {what}",
+                    self.address
+                ),
+                late,
+            )),
+        }
+    }
+
     fn explain(&self, what: &str, error: RedisError) -> LimitsError {
         match error.code() {
             Some(code) if code == "WRONGTYPE" || stumbled(&error) => LimitsError::Corrupt {
@@ -151,6 +167,11 @@ impl Answer {
             what: what.to_owned(),
             fields,
         }
+    }
+
+    /// How many fields there are.
+    pub(super) fn len(&self) -> usize {
+        self.fields.len()
     }
 
     /// The first field: what kind of answer it is.

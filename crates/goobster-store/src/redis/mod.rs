@@ -11,6 +11,7 @@
 //! The server must not evict keys (`maxmemory-policy noeviction`), and how much a crash of the *server* loses is its own
 //! persistence's business (`appendfsync everysec`: one second).
 
+mod dump;
 mod forget;
 mod keys;
 mod ledger;
@@ -23,6 +24,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use goobster_core::limits::{LimitsConfig, LimitsError, NodeId, Rules};
 use goobster_core::time::UtcMillis;
 
+pub(crate) use self::dump::{Dump, DumpedKey};
 use self::keys::Keys;
 use self::link::Link;
 
@@ -96,11 +98,7 @@ impl RedisStore {
         options: RedisOptions,
     ) -> Result<Self, LimitsError> {
         config.validate()?;
-        if options.prefix.is_empty() || options.prefix.contains(['{', '}']) {
-            return Err(LimitsError::Configuration(
-                "the prefix of the Redis keys must not be empty and must not contain '{' or '}'".into(),
-            ));
-        }
+        Keys::check_prefix(&options.prefix)?;
         if options.lease.as_millis() < 1 || options.patience.is_zero() {
             return Err(LimitsError::Configuration(
                 "the Redis lease and patience must be more than zero".into(),

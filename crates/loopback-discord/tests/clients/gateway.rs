@@ -16,13 +16,9 @@ use crate::support::{Bot, LONG, Place};
 async fn a_bot_becomes_ready_and_is_told_of_what_happens() {
     let place = Place::new().await;
     let mut bot = Bot::start(place.loopback.bot_env());
-    let mut guild = bot.hears("guild", |_| true).await;
-    assert_eq!(
-        guild.take(),
-        json!({ "name": "den", "channels": 2, "cached": true })
-    );
-    bot.hears("ready", |r| r["name"] == "bot" && r["guilds"] == 1)
-        .await;
+    let [guild, ready] = bot.hears_all(["guild", "ready"]).await;
+    assert_eq!(guild, json!({ "name": "den", "channels": 2, "cached": true }));
+    assert!(ready["name"] == "bot" && ready["guilds"] == 1, "{ready}");
     let (ann, text, voice) = (place.ann, place.text, place.voice);
     place
         .loopback

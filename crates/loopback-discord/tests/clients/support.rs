@@ -112,6 +112,35 @@ impl Bot {
         found.unwrap_or_else(|_| panic!("the bot never reported {what}, but:\n{}", heard.join("\n")))
     }
 
+    /// Waits until the bot has reported all of these, in any order: serenity runs the handler of each event in a task of its own.
+    pub(crate) async fn hears_all<const N: usize>(&mut self, wanted: [&str; N]) -> [Value; N] {
+        let mut found: [Option<Value>; N] = std::array::from_fn(|_| None);
+        let mut heard = Vec::new();
+        let search = async {
+            while found.iter().any(Option::is_none) {
+                let Some(line) = self.lines.next_line().await.unwrap() else {
+                    panic!("the bot ended");
+                };
+                let Some(report) = line.strip_prefix("BOT ") else {
+                    continue;
+                };
+                heard.push(report.to_owned());
+                let mut report: Value = serde_json::from_str(report).unwrap();
+                let place = wanted.iter().position(|what| report[0] == *what);
+                if let Some(slot) = place.and_then(|at| found.get_mut(at)) {
+                    *slot = Some(report[1].take());
+                }
+            }
+        };
+        let in_time = tokio::time::timeout(LONG, search).await;
+        assert!(
+            in_time.is_ok(),
+            "not all of {wanted:?}, but:\n{}",
+            heard.join("\n")
+        );
+        found.map(Option::unwrap)
+    }
+
     /// Waits for the bot to end by itself.
     pub(crate) async fn ends(mut self) {
         tokio::time::timeout(LONG, self.child.wait())

@@ -10,6 +10,7 @@ use goobster_core::ports::{AbortFlag, RespondError, RespondRequest, Responder};
 use tokio::sync::mpsc;
 
 use super::{Message, OpenReply, Room};
+use crate::admission::contained::contained;
 use crate::cli::exit::Failure;
 use crate::converse::mouth::Spoken;
 use crate::converse::playout::{PLAYOUT_FRAME, PlayoutEvent};
@@ -228,7 +229,15 @@ impl Room<'_> {
         self.running += 1;
         let (responder, inbox) = (Arc::clone(&self.parts.responder), self.inbox.clone());
         tokio::spawn(async move {
-            let result = relay(reply, responder.as_ref(), request, &inbox).await;
+            let relayed = contained(async { relay(reply, responder.as_ref(), request, &inbox).await }).await;
+            let result = relayed.unwrap_or_else(|what| {
+                tracing::error!(what, "a responder panicked");
+                let what = format!("it panicked: {what}");
+                Err(RespondError::BadAnswer {
+                    url: responder.name(),
+                    what,
+                })
+            });
             let _ = inbox.send(Message::ReplyOver { reply, result }).await;
         });
     }

@@ -6,10 +6,11 @@ use std::time::Duration;
 use goobster_core::conversation::Event;
 use goobster_core::ids::{TurnId, UserId};
 use goobster_core::language::Language;
-use goobster_core::ports::{LanguageChoice, Recognition};
+use goobster_core::ports::{LanguageChoice, RecogniseError, Recognition};
 use goobster_core::time::Moment;
 
 use super::{FRAME_TIME, Message, Room};
+use crate::admission::contained::contained;
 use crate::cli::exit::Failure;
 use crate::converse::ear::Told;
 use crate::converse::turnbook::TurnTimes;
@@ -64,7 +65,13 @@ impl Room<'_> {
                     self.running += 1;
                     let (recogniser, inbox) = (Arc::clone(&self.parts.recogniser), self.inbox.clone());
                     tokio::spawn(async move {
-                        let result = recogniser.recognise(request).await;
+                        let heard = contained(async { recogniser.recognise(request).await }).await;
+                        // Without an answer the turn would wait for ever.
+                        let result = heard.unwrap_or_else(|what| {
+                            tracing::error!(what, "a recogniser panicked");
+                            let what = format!("the recogniser panicked: {what}");
+                            Err(RecogniseError::Engine { what, cause: None })
+                        });
                         let _ = inbox.send(Message::Decoded { who, ticket, result }).await;
                     });
                 }
@@ -107,6 +114,10 @@ impl Room<'_> {
                         .trouble(&format!("a turn was not understood: {error}"))?;
                     let language = self.language();
                     self.converse(Event::HearingFailed { who, turn, language })?;
+                }
+                Told::NotFollowed => {
+                    let speakers = self.parts.guard.in_a_call();
+                    self.witness.not_followed(seat.source.name(), speakers)?;
                 }
                 Told::Dropped { turn } => {
                     self.witness.dropped(turn)?;

@@ -37,6 +37,7 @@ use super::source::{Sound, Source};
 use super::speakers::Speaker;
 use super::turnbook::TurnBook;
 use super::witness::Witness;
+use crate::admission::guard::Guard;
 use crate::cli::exit::Failure;
 
 /// How long a frame lasts.
@@ -106,6 +107,8 @@ pub struct RoomParts {
     pub loudspeaker: Option<Arc<dyn Loudspeaker>>,
     /// What is left of the voice time, where there are limits.
     pub limits: Option<LimitsTold>,
+    /// Who is followed when more people talk than this machine bears.
+    pub guard: Arc<Guard>,
 }
 
 /// What tasks report.
@@ -157,6 +160,8 @@ pub struct Room<'w> {
     inbox: mpsc::Sender<Message>,
     /// Decodes and responders that have not reported.
     running: usize,
+    /// Its number among the calls that share the seats.
+    call: u64,
     start: Instant,
     frame: u64,
     next_turn: u64,
@@ -280,6 +285,7 @@ impl<'w> Room<'w> {
         speech: mpsc::Sender<(LineId, Spoken)>,
     ) -> Self {
         let rate = parts.loudspeaker.as_ref().map_or(PLAYOUT_RATE, |it| it.rate());
+        let call = parts.guard.call();
         Self {
             seats: BTreeMap::new(),
             conversation: Conversation::new(parts.conversation.clone()),
@@ -291,6 +297,7 @@ impl<'w> Room<'w> {
             witness,
             inbox,
             running: 0,
+            call,
             start: Instant::now(),
             frame: 0,
             next_turn: 1,
@@ -308,6 +315,7 @@ impl<'w> Room<'w> {
         let ear = Ear::new(
             who.get(),
             Moment::ZERO.after(origin),
+            self.parts.guard.pass(self.call),
             &self.parts.endpoint,
             HearingConfig::default(),
             (self.parts.detectors)(),

@@ -1,6 +1,9 @@
 //! A room of real parts, except for what needs a model: the recogniser hears one sentence, the voice hums, and loud is
 //! speech.
 
+mod crowd;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,12 +15,13 @@ use goobster_core::conversation::{ConversationConfig, ReplyId};
 use goobster_core::language::Language;
 use goobster_core::ports::{
     LanguageChoice, PcmChunk, PortFuture, RecogniseError, RecogniseRequest, RecognisedSegment, Recognition,
-    SpeakRequest, SpeechStream, SpeechToText, SynthesiseError, TextToSpeech, Voice,
+    Responder, SpeakRequest, SpeechStream, SpeechToText, SynthesiseError, TextToSpeech, Voice,
 };
 use goobster_core::time::{Moment, UtcMillis};
 use tokio::sync::mpsc;
 
 use super::{LONGEST_TAIL, Outcome, Pace, RoomParts, hold, rings_in_time};
+use crate::admission::guard::Guard;
 use crate::cli::exit::Failure;
 use crate::converse::mouth::Throat;
 use crate::converse::speakers::Speaker;
@@ -92,14 +96,20 @@ impl VoiceDetector for Loudness {
 #[derive(Default)]
 struct Notes {
     replies: Vec<(String, Option<Moment>)>,
+    /// Who was captioned, and from when to when.
+    captions: Vec<(String, Moment, Moment)>,
     troubles: Vec<String>,
+    /// From the end of each turn until the endpointer was sure.
+    sure_after: Vec<Duration>,
 }
 
 impl Witness for Notes {
     fn partial(&mut self, _: &PartialCaption<'_>) -> Result<(), Failure> {
         Ok(())
     }
-    fn caption(&mut self, _: &FinalCaption<'_>) -> Result<(), Failure> {
+    fn caption(&mut self, caption: &FinalCaption<'_>) -> Result<(), Failure> {
+        self.captions
+            .push((caption.speaker.to_owned(), caption.from, caption.upto));
         Ok(())
     }
     fn dropped(&mut self, _: goobster_core::ids::TurnId) -> Result<(), Failure> {
@@ -112,7 +122,9 @@ impl Witness for Notes {
         self.replies.push((reply.spoken.to_owned(), reply.from));
         Ok(())
     }
-    fn turn(&mut self, _: &TurnEnd<'_>) -> Result<(), Failure> {
+    fn turn(&mut self, turn: &TurnEnd<'_>) -> Result<(), Failure> {
+        self.sure_after
+            .push(turn.times.endpointed.since(turn.times.speech_ended));
         Ok(())
     }
     fn trouble(&mut self, text: &str) -> Result<(), Failure> {
@@ -124,31 +136,42 @@ impl Witness for Notes {
     }
 }
 
-/// A conversation in which one recording of a second and a half is heard as `sentence`.
-async fn converse(sentence: &'static str) -> (Notes, Outcome) {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("ada.wav");
+/// A recording: so many seconds of voice, and a second of silence.
+fn recording(dir: &std::path::Path, name: &str, seconds: f32) -> PathBuf {
+    let file = dir.join(format!("{name}.wav"));
     let mut writer = WavWriter::create(&file, 16_000, 1).unwrap();
-    let sound = (0..24_000)
+    let sound = (0..(seconds * 16_000.0) as usize)
         .map(|n| 0.3 * (n as f32 * 0.1).sin())
         .chain(std::iter::repeat_n(0.0, 16_000));
     writer.write(&sound.collect::<Vec<_>>()).unwrap();
     writer.finish().unwrap();
-    let parts = RoomParts {
-        recogniser: Arc::new(Hears(sentence)),
+    file
+}
+
+fn parts(recogniser: impl SpeechToText + 'static, responder: impl Responder + 'static) -> RoomParts {
+    RoomParts {
+        recogniser: Arc::new(recogniser),
         throat: Throat::Samples(Arc::new(Hums), None),
-        responder: Arc::new(BuiltIn::new()),
+        responder: Arc::new(responder),
         detectors: Arc::new(|| Box::new(Loudness)),
         loudspeaker: None,
         limits: None,
+        guard: Guard::open(),
         conversation: ConversationConfig::default(),
-        endpoint: EndpointConfig::conversation(),
+        endpoint: EndpointConfig::adapting(),
         language: LanguageChoice::Fixed(Language::ENGLISH),
         pace: Pace::Fast,
         begun: UtcMillis::new(0),
-    };
+    }
+}
+
+/// A conversation in which one recording of a second and a half is heard as `sentence`.
+async fn converse(sentence: &'static str) -> (Notes, Outcome) {
+    let dir = tempfile::tempdir().unwrap();
+    let file = recording(dir.path(), "ada", 1.5);
     let mut notes = Notes::default();
     let speakers = vec![Speaker::new("Ada".to_owned(), vec![file]).unwrap()];
+    let parts = parts(Hears(sentence), BuiltIn::new());
     let outcome = hold(parts, speakers, &mut notes).await.unwrap();
     (notes, outcome)
 }
@@ -201,6 +224,17 @@ async fn a_timer_that_is_too_long_a_wait_is_not_waited_for_and_that_is_told() {
     assert!(outcome.audio < Duration::from_secs(10), "{:?}", outcome.audio);
     let (notes, _) = converse("Hello.").await;
     assert!(notes.troubles.is_empty(), "{:?}", notes.troubles);
+}
+
+#[tokio::test]
+async fn who_breaks_off_is_given_more_time_than_who_has_asked() {
+    let mut sure = Vec::new();
+    for sentence in ["What time is it?", "I would like to know the"] {
+        let (notes, _) = converse(sentence).await;
+        assert_eq!(notes.sure_after.len(), 1, "{:?}", notes.sure_after);
+        sure.extend(notes.sure_after);
+    }
+    assert!(sure[0] + Duration::from_millis(300) <= sure[1], "{sure:?}");
 }
 
 #[test]

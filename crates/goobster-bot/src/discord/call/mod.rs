@@ -15,6 +15,7 @@ mod seat;
 mod streams;
 mod task;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -23,9 +24,9 @@ use goobster_core::health::{Health, SpeakerHealth};
 use goobster_core::ids::{ChannelId, GuildId, UserId};
 use goobster_core::ports::PortFuture;
 use goobster_core::presence::{Presence, PresenceConfig};
-use goobster_core::session::{Part, PartError, Session, SessionId, StopCause, VoiceConnection};
+use goobster_core::session::{CloseReason, Part, PartError, Session, SessionId, StopCause, VoiceConnection};
 use goobster_core::transcript::Transcript;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
@@ -34,14 +35,19 @@ use self::scribe::Desk;
 use self::task::{CallTask, State};
 use super::bot::Bot;
 use super::captioner::Captioner;
+use crate::admission::contained::contained;
 use crate::cli::exit::Failure;
 use crate::converse::room::Troubles;
+use crate::monitoring::measured;
 
 pub(crate) use self::attendance::{Attendance, Wanted};
 pub(crate) use self::link::songbird;
 
 /// Events that may wait for a call's task; whoever tells more waits.
 const EVENTS: usize = 256;
+
+/// Events that may wait besides, when the queue is full.
+const LATE: usize = 256;
 
 /// Packets' ticks that may wait: 2 s.
 const TICKS: usize = 100;
@@ -190,6 +196,10 @@ struct Inner {
     desk: Desk,
     link: Link,
     tell: mpsc::Sender<CallEvent>,
+    /// Places for events that found the queue full.
+    late: Arc<Semaphore>,
+    /// The whereabouts of people are to be looked up, for the queue was full.
+    behind: AtomicBool,
     life: Mutex<Life>,
 }
 
@@ -228,6 +238,8 @@ impl Call {
             desk,
             link,
             tell,
+            late: Arc::new(Semaphore::new(LATE)),
+            behind: AtomicBool::new(false),
             life: Mutex::new(Life::Idle(Some(inboxes))),
         };
         Self {
@@ -244,14 +256,41 @@ impl Call {
     pub(crate) fn tell(&self, event: CallEvent) {
         match self.inner.tell.try_send(event) {
             Ok(()) => {}
-            Err(mpsc::error::TrySendError::Full(event)) => {
-                let tell = self.inner.tell.clone();
-                tokio::spawn(async move { tell.send(event).await.is_ok() });
-            }
+            Err(mpsc::error::TrySendError::Full(event)) => self.tell_late(event),
             Err(mpsc::error::TrySendError::Closed(event)) => {
                 tracing::debug!(guild = %self.inner.spec.guild, ?event, "the call is over");
             }
         }
+    }
+
+    /// Tells it once there is room. Where people are can be looked up, so of those events one stands for all that wait.
+    fn tell_late(&self, event: CallEvent) {
+        let inner = Arc::clone(&self.inner);
+        let event = if matches!(event, CallEvent::VoiceState { .. } | CallEvent::LookAround) {
+            if inner.behind.swap(true, Ordering::SeqCst) {
+                return;
+            }
+            CallEvent::LookAround
+        } else {
+            event
+        };
+        let Ok(place) = Arc::clone(&inner.late).try_acquire_owned() else {
+            tracing::error!(guild = %inner.spec.guild, ?event, "a call takes nothing up any more; this is lost");
+            return;
+        };
+        tokio::spawn(async move {
+            if matches!(event, CallEvent::LookAround) {
+                // From here on what happens is news again.
+                let sent = inner.tell.reserve().await;
+                inner.behind.store(false, Ordering::SeqCst);
+                if let Ok(permit) = sent {
+                    permit.send(event);
+                }
+            } else {
+                let _ = inner.tell.send(event).await;
+            }
+            drop(place);
+        });
     }
 
     /// Writes a notice in the call's channel.
@@ -338,7 +377,15 @@ impl Call {
             origin: Instant::now(),
             state: State::default(),
         };
-        let running = inner.bot.tasks().spawn(task.run(inboxes.events, inboxes.link));
+        let (bot, guild) = (Arc::clone(&inner.bot), inner.spec.guild);
+        let running = inner.bot.tasks().spawn(async move {
+            if let Err(what) = contained(task.run(inboxes.events, inboxes.link)).await {
+                // Nobody looks after the call any more: its sessions end, and others do not notice.
+                measured::error("call");
+                tracing::error!(%guild, what, "a call panicked");
+                bot.sessions().end_call(guild, CloseReason::Faulted);
+            }
+        });
         *life = Life::Running(running.abort_handle());
     }
 
@@ -359,12 +406,10 @@ impl Call {
 impl Part for Call {
     fn stop(&self, _cause: StopCause) -> PortFuture<'_, Result<(), PartError>> {
         Box::pin(async move {
-            if self.is_running() {
-                let (left, done) = oneshot::channel();
-                if self.inner.tell.send(CallEvent::Leave(left)).await.is_ok() {
-                    let _ = done.await;
-                }
-            } else {
+            let (left, done) = oneshot::channel();
+            let asked = self.is_running() && self.inner.tell.send(CallEvent::Leave(left)).await.is_ok();
+            // A task that ended in a panic leaves nothing by itself.
+            if !asked || done.await.is_err() {
                 self.inner.link.leave().await;
             }
             let _ = self.end();

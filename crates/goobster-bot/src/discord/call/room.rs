@@ -11,6 +11,8 @@ use super::link::Link;
 use super::playback::CallVoice;
 use super::scribe::{Desk, Scribe};
 use super::{CallEvent, CallSpec};
+use crate::admission::contained::contained;
+use crate::cli::exit::Failure;
 use crate::converse::mouth::Throat;
 use crate::converse::room::live::{self, Order};
 use crate::converse::room::{Pace, RoomParts};
@@ -37,7 +39,9 @@ pub(super) fn hold(
     let now = Box::new(move || sessions.now());
     let mut scribe = Scribe::new(desk.clone(), tell.clone(), bot.name(), begun, now);
     bot.tasks().spawn(async move {
-        let over = live::attend(parts, orders, &mut scribe).await;
+        let held = contained(live::attend(parts, orders, &mut scribe)).await;
+        let over =
+            held.unwrap_or_else(|what| Err(Failure::Failed(format!("the conversation panicked: {what}"))));
         if let Some(tell) = tell.upgrade() {
             let _ = tell.send(CallEvent::RoomOver(over)).await;
         }
@@ -69,5 +73,6 @@ fn parts(
         begun,
         loudspeaker: Some(Arc::new(CallVoice::new(link.call()))),
         limits: Some(Arc::new(move || of.upgrade()?.limits_left(guild))),
+        guard: Arc::clone(&engines.guard),
     }
 }

@@ -54,7 +54,12 @@ pub(crate) struct Scribe {
     /// Replies that are being shown, line by line.
     growing: HashMap<ReplyId, String>,
     now: Box<dyn Fn() -> Moment + Send>,
+    /// When people were last told that not everybody can be followed.
+    crowded: Option<Moment>,
 }
+
+/// How often people are told that not everybody can be followed.
+const CROWDED_EVERY: Duration = Duration::from_mins(1);
 
 impl Scribe {
     pub(crate) fn new(
@@ -71,6 +76,7 @@ impl Scribe {
             begun,
             growing: HashMap::new(),
             now,
+            crowded: None,
         }
     }
 
@@ -194,6 +200,21 @@ impl Witness for Scribe {
             ignored = end.ignored,
             "a turn is over"
         );
+        Ok(())
+    }
+
+    fn not_followed(&mut self, speaker: &str, speakers: usize) -> Result<(), Failure> {
+        measured::not_followed();
+        let now = (self.now)();
+        let due = self.crowded.is_none_or(|told| now.since(told) >= CROWDED_EVERY);
+        if due {
+            self.crowded = Some(now);
+            tracing::warn!(speakers, "more people talk than can be followed");
+            self.desk.captioner().notice(format!(
+                "Sorry, {speaker}: more people are talking at once than I can follow ({speakers}), and I did not catch that. \
+                 Please say it again when it is calmer."
+            ));
+        }
         Ok(())
     }
 

@@ -31,6 +31,10 @@ pub struct Limits {
     pub waiting_finals: usize,
     /// A decode that runs longer is overdue: reported once and called off.
     pub overdue: Duration,
+    /// Overdue for so long after it was called off, it hangs: its worker is given up.
+    pub grace: Duration,
+    /// Workers that hang and were replaced, at most at the same time; a further one is lost until it comes back.
+    pub replacements: usize,
 }
 
 /// What is known of a decode.
@@ -65,6 +69,7 @@ pub struct Full(pub usize);
 struct Waiting {
     id: JobId,
     job: Job,
+    since: Moment,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -73,7 +78,9 @@ struct Running {
     job: Job,
     since: Moment,
     called_off: bool,
-    reported: bool,
+    /// When it was reported as overdue.
+    reported: Option<Moment>,
+    given_up: bool,
 }
 
 /// The state of the queue.
@@ -89,6 +96,8 @@ pub struct Scheduler {
     ahead: HashMap<u64, u64>,
     /// Virtual time of the decode started last.
     clock: u64,
+    /// Time that urgent decodes took which have ended.
+    busy: Duration,
 }
 
 impl Scheduler {
@@ -105,6 +114,7 @@ impl Scheduler {
             running: Vec::new(),
             ahead: HashMap::new(),
             clock: 0,
+            busy: Duration::ZERO,
         }
     }
 
@@ -118,7 +128,7 @@ impl Scheduler {
         }
         let id = JobId(self.next);
         self.next += 1;
-        self.waiting.push(Waiting { id, job });
+        self.waiting.push(Waiting { id, job, since: now });
         self.start_what_fits(now, effects);
         self.preempt(effects);
         Ok(id)
@@ -126,6 +136,7 @@ impl Scheduler {
 
     /// A worker is free again. Unknown ids are ignored.
     pub fn finished(&mut self, now: Moment, id: JobId, effects: &mut Vec<Effect>) {
+        self.busy += self.urgent_time(now, |running| running.id == id);
         self.running.retain(|running| running.id != id);
         self.start_what_fits(now, effects);
         self.preempt(effects);
@@ -144,13 +155,58 @@ impl Scheduler {
         let mut late = Vec::new();
         for running in &mut self.running {
             let ran = now.since(running.since);
-            if ran > self.limits.overdue && !running.reported {
-                running.reported = true;
+            if ran > self.limits.overdue && running.reported.is_none() {
+                running.reported = Some(now);
                 late.push((running.id, ran));
                 call_off(running, effects);
             }
         }
         late
+    }
+
+    /// Those that run on long after they were called off, each told once: they hang.
+    pub fn hanging(&mut self, now: Moment) -> Vec<JobId> {
+        let grace = self.limits.grace;
+        let hangs = |running: &&mut Running| {
+            let asked = running.reported.is_some_and(|at| now.since(at) >= grace);
+            asked && !running.given_up
+        };
+        let hanging = self.running.iter_mut().filter(hangs);
+        hanging
+            .map(|running| {
+                running.given_up = true;
+                running.id
+            })
+            .collect()
+    }
+
+    /// Everything that waits leaves the queue; for when nothing runs any more.
+    pub fn give_up_waiting(&mut self) -> Vec<JobId> {
+        self.waiting.drain(..).map(|waiting| waiting.id).collect()
+    }
+
+    /// How many final and speculative decodes wait, and how long the one that waits longest has waited.
+    pub fn urgent(&self, now: Moment) -> (usize, Duration) {
+        let urgent = self
+            .waiting
+            .iter()
+            .filter(|w| w.job.class != DecodeClass::Partial);
+        urgent.fold((0, Duration::ZERO), |(count, longest), waiting| {
+            (count + 1, longest.max(now.since(waiting.since)))
+        })
+    }
+
+    /// Time spent on final and speculative decodes so far, those that run included.
+    pub fn busy(&self, now: Moment) -> Duration {
+        self.busy + self.urgent_time(now, |_| true)
+    }
+
+    fn urgent_time(&self, now: Moment, which: impl Fn(&Running) -> bool) -> Duration {
+        self.running
+            .iter()
+            .filter(|running| running.job.class != DecodeClass::Partial && which(running))
+            .map(|running| now.since(running.since))
+            .sum()
     }
 
     /// How many wait.
@@ -210,7 +266,7 @@ impl Scheduler {
     fn start_what_fits(&mut self, now: Moment, effects: &mut Vec<Effect>) {
         while self.running.len() < self.limits.workers {
             let Some(at) = self.next_to_start() else { return };
-            let Waiting { id, job } = self.waiting.remove(at);
+            let Waiting { id, job, .. } = self.waiting.remove(at);
             let start = self.start_tag(job.source);
             self.clock = self.clock.max(start);
             let cost = u64::try_from(job.audio.as_millis()).unwrap_or(u64::MAX).max(1);
@@ -222,7 +278,8 @@ impl Scheduler {
                 job,
                 since: now,
                 called_off: false,
-                reported: false,
+                reported: None,
+                given_up: false,
             });
             effects.push(Effect::Start(id));
         }

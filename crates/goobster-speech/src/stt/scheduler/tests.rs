@@ -9,6 +9,8 @@ const LIMITS: Limits = Limits {
     waiting: 4,
     waiting_finals: 100,
     overdue: Duration::from_secs(10),
+    grace: Duration::from_secs(5),
+    replacements: 2,
 };
 
 fn job(source: u64, class: DecodeClass) -> Job {
@@ -75,6 +77,51 @@ impl Run {
 }
 
 use DecodeClass::{Final, Partial, Speculative};
+
+#[test]
+fn what_hangs_is_told_once_and_only_after_it_was_called_off() {
+    let mut run = Run::new(LIMITS);
+    let id = run.submit(1, Final);
+    let mut at = |seconds: u64| {
+        let now = Moment::from_millis(seconds * 1000);
+        let overdue = run.scheduler.overdue(now, &mut Vec::new()).len();
+        (overdue, run.scheduler.hanging(now))
+    };
+    assert_eq!(at(9), (0, vec![]));
+    assert_eq!(at(11), (1, vec![]));
+    assert_eq!(at(14), (0, vec![]));
+    assert_eq!(at(16), (0, vec![id]));
+    assert_eq!(at(60), (0, vec![]));
+}
+
+#[test]
+fn waits_and_work_count_what_is_urgent_alone() {
+    let mut run = Run::new(LIMITS);
+    let first = run.submit(1, Partial);
+    run.submit(2, Partial);
+    run.now = Moment::from_millis(300);
+    let last = run.submit(3, Final);
+    let later = Moment::from_millis(1000);
+    assert_eq!(
+        run.scheduler.urgent(later),
+        (1, Duration::from_millis(700)),
+        "the partial that waits is not counted"
+    );
+    assert_eq!(run.scheduler.busy(later), Duration::ZERO);
+    run.now = later;
+    run.finish(first);
+    assert_eq!(run.last_started(), Some(last));
+    assert_eq!(
+        run.scheduler.busy(Moment::from_millis(1400)),
+        Duration::from_millis(400)
+    );
+    run.now = Moment::from_millis(1500);
+    run.finish(last);
+    assert_eq!(
+        run.scheduler.busy(Moment::from_millis(9000)),
+        Duration::from_millis(500)
+    );
+}
 
 #[test]
 fn classes_go_in_order_of_importance() {
@@ -252,7 +299,7 @@ proptest! {
     fn promises_hold_for_any_events(
         steps in proptest::collection::vec(step(), 1..200), workers in 1..4_usize, room in 0..6_usize,
     ) {
-        let limits = Limits { workers, waiting: room, waiting_finals: 1000, overdue: Duration::from_secs(20) };
+        let limits = Limits { workers, waiting: room, waiting_finals: 1000, overdue: Duration::from_secs(20), ..LIMITS };
         let mut scheduler = Scheduler::new(limits);
         let mut model = Model::default();
         let mut now = Moment::ZERO;

@@ -18,11 +18,12 @@ use goobster_core::ports::{
 use whisper_rs::{FullParams, SamplingStrategy, WhisperState};
 
 use super::audio_ctx;
+use super::clip::Clip;
 use super::languages::Habits;
 use super::model::{Model, language_number, whisper_code};
 use super::threads::Threads;
 use super::tokens::{Kinds, Stretch, Token, stretches};
-use super::{AudioContext, log};
+use super::{AudioContext, encoder, log, tail};
 use crate::stt::gate::{self, Evidence};
 use crate::stt::pool::{Engine, Stop};
 
@@ -30,6 +31,8 @@ use crate::stt::pool::{Engine, Stop};
 const FALLBACK_TEMPERATURES: [f32; 2] = [0.4, 0.8];
 /// A decode that was called off is no measure of its cost, unless it had lasted this long already.
 const SLOW_EVEN_UNFINISHED: Duration = Duration::from_secs(3);
+/// Windows more, at most, for what a decode left out at the end.
+const CONTINUATIONS: usize = 2;
 /// Prompt tokens at most: names, not texts.
 const PROMPT_TOKENS: usize = 48;
 
@@ -50,6 +53,8 @@ struct Pass<'a> {
     temperature: f32,
     timestamps: bool,
     prompt: &'a [i32],
+    /// Decodes that run beside it.
+    beside: usize,
 }
 
 /// What it gave.
@@ -71,9 +76,8 @@ impl Engine for WhisperEngine {
     type State = WhisperState;
 
     fn make_state(&self) -> Result<WhisperState, RecogniseError> {
-        self.model
-            .context
-            .create_state()
+        let make = || self.model.context.create_state();
+        encoder::hook::offering(self.model.encoder.as_ref(), make)
             .map_err(|error| failed("making a decoder state", error))
     }
 
@@ -81,6 +85,7 @@ impl Engine for WhisperEngine {
         &self,
         state: &mut WhisperState,
         request: &RecogniseRequest,
+        beside: usize,
         stop: &Stop,
     ) -> Result<Recognition, RecogniseError> {
         let mut audio = Clip::of(&request.audio);
@@ -95,6 +100,7 @@ impl Engine for WhisperEngine {
             temperature: 0.0,
             timestamps: thorough,
             prompt: &prompt,
+            beside,
         };
         let mut heard = self.run(state, &mut audio, &pass, stop)?;
 
@@ -128,6 +134,9 @@ impl Engine for WhisperEngine {
                 }
             }
         }
+        if thorough {
+            self.go_on(state, request, &pass, stop, &mut heard)?;
+        }
         let mut doubt = gate::doubt(&heard.evidence, &heard.text, request.prompt.as_deref());
         // Nothing but the prompt: believe it only if something is heard without being prompted.
         if doubt.is_none()
@@ -159,6 +168,37 @@ impl Engine for WhisperEngine {
 }
 
 impl WhisperEngine {
+    /// Decodes what the words of a clip left out at its end, and adds it.
+    fn go_on(
+        &self,
+        state: &mut WhisperState,
+        request: &RecogniseRequest,
+        pass: &Pass<'_>,
+        stop: &Stop,
+        heard: &mut Heard,
+    ) -> Result<(), RecogniseError> {
+        for _ in 0..CONTINUATIONS {
+            let until = heard.stretches.last().map_or(Duration::ZERO, |last| last.end);
+            let Some(from) = tail::unheard(&request.audio, until) else {
+                return Ok(());
+            };
+            let pass = Pass { prompt: &[], ..*pass };
+            let rest = self.run(state, &mut Clip::of(&request.audio[from..]), &pass, stop)?;
+            if rest.stretches.is_empty() || gate::doubt(&rest.evidence, &rest.text, None).is_some() {
+                return Ok(());
+            }
+            heard.text = format!("{} {}", heard.text, rest.text);
+            heard
+                .stretches
+                .extend(rest.stretches.into_iter().map(|stretch| Stretch {
+                    start: until + stretch.start,
+                    end: until + stretch.end,
+                    ..stretch
+                }));
+        }
+        Ok(())
+    }
+
     fn run(
         &self,
         state: &mut WhisperState,
@@ -184,8 +224,9 @@ impl WhisperEngine {
             params.set_abort_callback(Some(asked_to_stop));
             params.set_abort_callback_user_data(std::ptr::from_ref(stop).cast_mut().cast());
         }
-        let threads = self.threads.choose(pass.timestamps);
+        let threads = self.threads.choose(pass.timestamps, pass.beside);
         params.set_n_threads(threads as i32);
+        encoder::hook::prepare(threads, stop);
         log::take_last_error();
         let begun = Instant::now();
         let outcome = state.full(params, clip.padded());
@@ -200,7 +241,8 @@ impl WhisperEngine {
             called_off = stop.is_raised(),
             "decoded"
         );
-        if !stop.is_raised() || took > SLOW_EVEN_UNFINISHED {
+        // What a decode costs beside others is no measure of what it costs alone.
+        if pass.beside == 0 && (!stop.is_raised() || took > SLOW_EVEN_UNFINISHED) {
             self.threads.record(threads, frames, took);
         }
         if stop.is_raised() {
@@ -349,37 +391,6 @@ impl WhisperEngine {
             .unwrap_or_default();
         tokens.truncate(PROMPT_TOKENS);
         tokens
-    }
-}
-
-/// The samples, and a padded copy for clips that are too short; made once a request.
-struct Clip<'a> {
-    audio: &'a [f32],
-    padded: Vec<f32>,
-    /// Samples of the request, without padding.
-    spoken: usize,
-}
-
-impl<'a> Clip<'a> {
-    fn of(audio: &'a [f32]) -> Self {
-        let mut padded = Vec::new();
-        if audio.len() < audio_ctx::SHORTEST_CLIP {
-            padded.extend_from_slice(audio);
-            padded.resize(audio_ctx::SHORTEST_CLIP, 0.0);
-        }
-        Self {
-            audio,
-            padded,
-            spoken: audio.len(),
-        }
-    }
-
-    fn padded(&self) -> &[f32] {
-        if self.padded.is_empty() {
-            self.audio
-        } else {
-            &self.padded
-        }
     }
 }
 

@@ -1,12 +1,15 @@
 //! whisper.cpp in this process: one model shared by a few worker threads, each with a state of its own.
 
 mod audio_ctx;
+mod clip;
 mod decode;
+mod encoder;
 mod ggml_check;
 mod ggml_layout;
 mod languages;
 mod log;
 mod model;
+mod tail;
 mod threads;
 mod tokens;
 
@@ -17,7 +20,8 @@ use std::time::Duration;
 
 use goobster_core::language::Language;
 use goobster_core::ports::{
-    LanguageChoice, PortFuture, RecogniseError, RecogniseRequest, Recognition, SPEECH_RATE, SpeechToText,
+    LanguageChoice, PortFuture, RecogniseError, RecogniseRequest, RecogniserLoad, Recognition, SPEECH_RATE,
+    SpeechToText,
 };
 
 use self::decode::WhisperEngine;
@@ -50,6 +54,10 @@ pub struct WhisperOptions {
     pub waiting: usize,
     /// A decode that takes longer is reported, asked to stop, and its caller told.
     pub overdue: Duration,
+    /// A decode that runs on for so long after it was asked to stop hangs: its thread is given up.
+    pub grace: Duration,
+    /// Threads that hang and were replaced, at most at the same time.
+    pub replacements: usize,
     /// The language expected of somebody not heard yet, when languages are detected. A wrong guess costs one decode.
     pub first_language: Language,
     /// How much of the window is encoded.
@@ -67,6 +75,8 @@ impl Default for WhisperOptions {
             threads,
             waiting: 64,
             overdue: Duration::from_mins(1),
+            grace: Duration::from_secs(10),
+            replacements: 2,
             first_language: Language::ENGLISH,
             audio_context: AudioContext::Trimmed,
         }
@@ -118,6 +128,8 @@ impl WhisperRecogniser {
             waiting: options.waiting,
             waiting_finals: 1024,
             overdue: options.overdue,
+            grace: options.grace,
+            replacements: options.replacements,
         };
         Ok(Self {
             name: name.into(),
@@ -201,6 +213,10 @@ impl SpeechToText for WhisperRecogniser {
 
     fn waiting(&self) -> usize {
         self.stats().waiting
+    }
+
+    fn load(&self) -> RecogniserLoad {
+        self.pool.load()
     }
 }
 

@@ -3,11 +3,13 @@
 use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::Path;
+use std::sync::Arc;
 
 use goobster_core::language::Language;
 use goobster_core::ports::{Cause, RecogniseError};
 use whisper_rs::{WhisperContext, WhisperContextParameters};
 
+use super::encoder::Weights;
 use super::ggml_check::{BadModel, ModelShape, check_ggml};
 use super::log;
 
@@ -16,6 +18,8 @@ use super::log;
 pub(super) struct Model {
     pub(super) context: WhisperContext,
     pub(super) shape: ModelShape,
+    /// The encoder as we compute it; `None` when ggml does.
+    pub(super) encoder: Option<Arc<Weights>>,
 }
 
 fn unusable(path: &Path, what: &str, mend: &str, cause: Option<Cause>) -> RecogniseError {
@@ -36,7 +40,25 @@ pub(super) fn load(path: &Path) -> Result<Model, RecogniseError> {
             let cause: Cause = log::take_last_error().map_or_else(|| error.into(), Cause::from);
             unusable(path, "whisper.cpp does not accept it", REFETCH, Some(cause))
         })?;
-    Ok(Model { context, shape })
+    Ok(Model {
+        context,
+        shape,
+        encoder: encoder(path),
+    })
+}
+
+/// Our own encoder, where nothing is faster: with a graphics processor ggml is.
+fn encoder(path: &Path) -> Option<Arc<Weights>> {
+    if cfg!(any(feature = "cuda", feature = "vulkan", feature = "metal")) {
+        return None;
+    }
+    match Weights::read(path) {
+        Ok(weights) => weights.map(Arc::new),
+        Err(error) => {
+            tracing::warn!(%error, path = %path.display(), "ggml encodes, more slowly: the weights could not be read");
+            None
+        }
+    }
 }
 
 const REFETCH: &str = "remove it and run `goobster models pull` to fetch it again";

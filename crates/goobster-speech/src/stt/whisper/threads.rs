@@ -5,6 +5,9 @@
 //! scheduler pleases, and two threads can take ten times as long as one. No fixed number is right, so the cost of both
 //! choices is remembered and the cheaper one taken. The other is tried again now and then: one thread, whose trial may
 //! keep somebody waiting for twice as long, only when all threads have become slower than they were.
+//!
+//! Decodes that run at once share the cores: together they never have more threads than there are cores, or they would wait
+//! for each other like that, and each take as long as all of them one after the other.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -95,10 +98,16 @@ impl Costs {
     }
 }
 
+/// The threads at most of a decode beside others, so that all together have no more than there are cores.
+fn share(all: usize, cores: usize, beside: usize) -> usize {
+    (cores / (beside + 1)).clamp(1, all)
+}
+
 /// Chooses the number of threads of each decode.
 #[derive(Debug)]
 pub(super) struct Threads {
     all: usize,
+    cores: usize,
     costs: Mutex<Costs>,
 }
 
@@ -107,14 +116,16 @@ impl Threads {
     pub(super) fn up_to(all: usize) -> Self {
         Self {
             all: all.max(1),
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
             costs: Mutex::new(Costs::NEW),
         }
     }
 
-    /// The threads for the next decode; `hurried` when somebody waits for it.
-    pub(super) fn choose(&self, hurried: bool) -> usize {
-        if self.all == 1 {
-            return 1;
+    /// The threads for the next decode; `hurried` when somebody waits for it, `beside` others run now.
+    pub(super) fn choose(&self, hurried: bool, beside: usize) -> usize {
+        let share = share(self.all, self.cores, beside);
+        if share == 1 || beside > 0 {
+            return share;
         }
         match self
             .costs
@@ -196,9 +207,25 @@ mod tests {
     }
 
     #[test]
+    fn decodes_at_once_share_the_cores() {
+        assert_eq!(share(4, 8, 0), 4);
+        assert_eq!(share(4, 8, 1), 4);
+        assert_eq!(share(4, 8, 2), 2);
+        assert_eq!(share(2, 2, 0), 2);
+        assert_eq!(share(2, 2, 1), 1, "two at once have a core each");
+        assert_eq!(share(2, 2, 9), 1);
+        for beside in 0..20 {
+            for cores in 1..32 {
+                let each = share(4, cores, beside);
+                assert!(each == 1 || each * (beside + 1) <= cores);
+            }
+        }
+    }
+
+    #[test]
     fn a_single_core_has_no_choice() {
         let threads = Threads::up_to(0);
         threads.record(1, 768, Duration::from_secs(9));
-        assert_eq!(threads.choose(false), 1);
+        assert_eq!(threads.choose(false, 0), 1);
     }
 }

@@ -1,4 +1,6 @@
-//! `goobster store`: the file that holds quotas and sessions, examined and mended.
+//! `goobster store`: what holds quotas and sessions, examined, mended, backed up and restored.
+
+mod keeping;
 
 use std::num::NonZeroU64;
 
@@ -6,21 +8,25 @@ use goobster_core::ids::UserId;
 use goobster_core::limits::LimitsError;
 use goobster_store::{CheckReport, RepairMode, check, repair};
 
+pub(super) use self::keeping::{Keeping, keep};
 use super::args::{Store, StoreAction};
 use super::exit::Failure;
 use super::terminal::Terminal;
 use crate::config::Config;
 
-/// Examines or mends the store.
+/// Examines or mends the store's file.
 pub(super) fn run(args: &Store, terminal: Terminal) -> Result<(), Failure> {
     let path = args.file.clone().map_or_else(crate::discord::store_file, Ok)?;
     let failed = |error: LimitsError| match error {
-        LimitsError::Corrupt { .. } => {
+        LimitsError::Corrupt { ref advice, .. } if advice.contains("repair") => {
             Failure::BadInput(format!("{error}\n`goobster store repair` keeps what it can"))
         }
+        LimitsError::Corrupt { .. } => Failure::BadInput(error.to_string()),
         other => Failure::Failed(other.to_string()),
     };
     match args.action {
+        // Those are another errand: `keep`.
+        StoreAction::Backup { .. } | StoreAction::Restore { .. } => Ok(()),
         StoreAction::Check => {
             let found = check(&path).map_err(failed)?;
             show(&found, terminal)?;

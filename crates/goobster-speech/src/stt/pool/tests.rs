@@ -1,14 +1,15 @@
 //! The pool with an engine that does what the test says: real threads, real waiting.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
+use std::sync::{Mutex, mpsc};
 
 use goobster_core::language::Language;
 use goobster_core::ports::{DecodeClass, LanguageChoice};
 
 use super::*;
 
-/// Decodes what the request's prompt says: "wait" until told, "panic", "hang" until stopped, or answers at once.
+/// Decodes what the request's prompt says: "wait" until told, "panic", "hang" until stopped, "deaf" until told
+/// and whatever it is asked, or answers at once.
 struct Scripted {
     gate: Mutex<mpsc::Receiver<()>>,
     states: AtomicUsize,
@@ -21,14 +22,14 @@ impl Engine for Scripted {
         Ok(self.states.fetch_add(1, Ordering::SeqCst))
     }
 
-    fn decode(&self, _: &mut usize, request: &RecogniseRequest, stop: &Stop) -> Answer {
+    fn decode(&self, _: &mut usize, request: &RecogniseRequest, _: usize, stop: &Stop) -> Answer {
         match request.prompt.as_deref() {
-            Some("wait") => self
+            Some("wait" | "deaf") => self
                 .gate
                 .lock()
                 .unwrap()
                 .recv_timeout(Duration::from_secs(10))
-                .unwrap(),
+                .unwrap_or_default(),
             Some("panic") => panic!("scripted"),
             Some("hang") => {
                 while !stop.is_raised() {
@@ -57,6 +58,8 @@ fn pool(overdue: Duration) -> (Arc<DecodePool<Scripted>>, mpsc::Sender<()>) {
         waiting: 2,
         waiting_finals: 100,
         overdue,
+        grace: Duration::from_millis(50),
+        replacements: 1,
     };
     (Arc::new(DecodePool::new(engine, limits).unwrap()), open)
 }
@@ -184,4 +187,73 @@ async fn dropping_the_pool_ends_its_threads() {
     let _ = hung.await;
     drop(pool);
     assert_eq!(shared.lock().threads, 0);
+}
+
+#[tokio::test]
+async fn a_decode_that_will_not_stop_is_given_up_and_its_worker_replaced() {
+    let (pool, open) = pool(Duration::from_millis(50));
+    let stuck = spawn(&pool, request(1, DecodeClass::Final, "deaf"));
+    until(&pool, |stats| stats.running == 1).await;
+    let waiting = spawn(&pool, request(2, DecodeClass::Final, ""));
+    let error = stuck.await.unwrap().unwrap_err();
+    assert!(error.to_string().contains("would not stop"), "{error}");
+    // The replacement takes what waited, with a state of its own.
+    waiting.await.unwrap().unwrap();
+    assert_eq!(pool.engine().states.load(Ordering::SeqCst), 2);
+    assert_eq!((pool.stats().abandoned, pool.load().abandoned), (1, 1));
+    assert!(!pool.load().down);
+    // When the first one comes back after all, its thread ends: two workers and no third, and the watchdog.
+    assert_eq!(pool.shared.lock().threads, 3);
+    open.send(()).unwrap();
+    until(&pool, |_| pool.shared.lock().threads == 2).await;
+    pool.decode(request(3, DecodeClass::Final, "")).await.unwrap();
+}
+
+#[tokio::test]
+async fn when_every_worker_hangs_it_is_down_until_one_comes_back() {
+    let (pool, open) = pool(Duration::from_millis(50));
+    let first = spawn(&pool, request(1, DecodeClass::Final, "deaf"));
+    first.await.unwrap().unwrap_err();
+    // The second hang finds no replacement: the gate is held by the first, and both wait for it.
+    let second = spawn(&pool, request(2, DecodeClass::Final, "deaf"));
+    until(&pool, |stats| stats.running == 1).await;
+    let waiting = spawn(&pool, request(3, DecodeClass::Final, ""));
+    second.await.unwrap().unwrap_err();
+    let error = waiting.await.unwrap().unwrap_err();
+    assert!(
+        error.to_string().contains("every decoding thread hangs"),
+        "{error}"
+    );
+    assert!(pool.load().down && pool.load().waiting == 0);
+    let refused = pool.decode(request(4, DecodeClass::Final, "")).await;
+    assert!(refused.unwrap_err().to_string().contains("hangs"));
+    // Both come back: the replaced one's thread ends, the lost one's works on.
+    open.send(()).unwrap();
+    open.send(()).unwrap();
+    until(&pool, |_| !pool.load().down).await;
+    pool.decode(request(5, DecodeClass::Final, "")).await.unwrap();
+    until(&pool, |_| pool.shared.lock().threads == 2).await;
+    assert_eq!(pool.stats().abandoned, 2);
+}
+
+#[tokio::test]
+async fn finals_go_before_partials_and_stale_partials_never_run() {
+    let (pool, open) = pool(LONG);
+    let first = spawn(&pool, request(9, DecodeClass::Final, "wait"));
+    until(&pool, |stats| stats.running == 1).await;
+    let mut partials = Vec::new();
+    for n in 0..20 {
+        partials.push(spawn(&pool, request(1, DecodeClass::Partial, "")));
+        until(&pool, |stats| stats.aborted == n).await;
+    }
+    until(&pool, |stats| stats.waiting == 1 && stats.aborted == 19).await;
+    let finals = spawn(&pool, request(1, DecodeClass::Final, ""));
+    until(&pool, |stats| stats.aborted == 20).await;
+    open.send(()).unwrap();
+    first.await.unwrap().unwrap();
+    finals.await.unwrap().unwrap();
+    for partial in partials {
+        assert!(matches!(partial.await.unwrap(), Err(RecogniseError::Aborted)));
+    }
+    assert_eq!(pool.stats().completed, 2, "the two finals, and no partial");
 }
