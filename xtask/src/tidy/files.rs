@@ -22,6 +22,7 @@ const TOP: [&str; 24] = [
     ".github",
     ".gitignore",
     "CHANGELOG.md",
+    "SECURITY.md",
     "CONTRIBUTING.md",
     "Cargo.lock",
     "Cargo.toml",

@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::Findings;
 
 pub(super) fn check(root: &Path, found: &mut Findings) -> Result<()> {
-    let mut pages: Vec<PathBuf> = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"]
+    let mut pages: Vec<PathBuf> = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"]
         .map(|n| root.join(n))
         .to_vec();
     if let Ok(entries) = fs::read_dir(root.join("docs")) {

@@ -25,8 +25,8 @@ pub(super) fn run(args: &Store, terminal: Terminal) -> Result<(), Failure> {
         other => Failure::Failed(other.to_string()),
     };
     match args.action {
-        // Those are another errand: `keep`.
-        StoreAction::Backup { .. } | StoreAction::Restore { .. } => Ok(()),
+        // Those need the configuration, and a runtime: `keep` and `forget`.
+        StoreAction::Backup { .. } | StoreAction::Restore { .. } | StoreAction::Forget { .. } => Ok(()),
         StoreAction::Check => {
             let found = check(&path).map_err(failed)?;
             show(&found, terminal)?;
@@ -62,8 +62,6 @@ pub(super) fn run(args: &Store, terminal: Terminal) -> Result<(), Failure> {
                 done.backup.display()
             ))
         }
-        // It needs the configuration, and a runtime: see `forget`.
-        StoreAction::Forget { .. } => Ok(()),
     }
 }
 
