@@ -4,7 +4,7 @@
 //! - [`calibrate`]: measures a decode and a speaker's sound for a second or so.
 //! - [`guard`]: the seats of a process, asked by every ear and before every session.
 //! - [`hearing`]: the recogniser with a smaller one beside it.
-//! - [`warden`]: looks at the recogniser four times a second and climbs the ladder or comes back.
+//! - `warden`: looks at the recogniser four times a second and climbs the ladder or comes back.
 //! - [`contained`]: a panic stays with whoever panicked.
 
 pub mod calibrate;
