@@ -12,6 +12,7 @@
 //! persistence's business (`appendfsync everysec`: one second).
 
 mod dump;
+mod hosts;
 mod keys;
 mod ledger;
 mod link;
@@ -24,6 +25,7 @@ use goobster_core::limits::{LimitsConfig, LimitsError, NodeId, Rules};
 use goobster_core::time::UtcMillis;
 
 pub(crate) use self::dump::{Dump, DumpedKey};
+pub use self::hosts::RedisHosts;
 use self::keys::Keys;
 use self::link::Link;
 

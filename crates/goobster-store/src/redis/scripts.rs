@@ -18,6 +18,11 @@ pub(super) struct Scripts {
     pub(super) close_row: Script,
     pub(super) recover_row: Script,
     pub(super) quota: Script,
+    pub(super) host_beat: Script,
+    pub(super) host_claim: Script,
+    pub(super) host_release: Script,
+    pub(super) host_gate: Script,
+    pub(super) host_calls: Script,
 }
 
 const PRELUDE: &str = include_str!("lua/prelude.lua");
@@ -40,5 +45,10 @@ pub(super) static SCRIPTS: LazyLock<Scripts> = LazyLock::new(|| {
         close_row: row(include_str!("lua/close_row.lua")),
         recover_row: row(include_str!("lua/recover_row.lua")),
         quota: plain(include_str!("lua/quota.lua")),
+        host_beat: plain(include_str!("lua/host_beat.lua")),
+        host_claim: plain(include_str!("lua/host_claim.lua")),
+        host_release: plain(include_str!("lua/host_release.lua")),
+        host_gate: plain(include_str!("lua/host_gate.lua")),
+        host_calls: plain(include_str!("lua/host_calls.lua")),
     }
 });
