@@ -9,6 +9,7 @@
 pub(crate) mod bot;
 mod call;
 mod captioner;
+mod cluster;
 mod commands;
 mod consent;
 mod handler;

@@ -53,7 +53,7 @@ impl Timing {
 
     /// How long a host may act after it *asked* for a renewal that was granted: four fifths of the lease.
     pub fn good_for(self) -> Duration {
-        self.lease - self.margin()
+        self.lease.saturating_sub(self.margin())
     }
 
     /// What is left of the lease then, for stopping.
