@@ -1,4 +1,5 @@
-//! The one entry for people: `cargo xtask setup`, `demo`, `test`, `ci`, `tidy`, `eval`, `bench`, `instructions`, `soak`, `dist`.
+//! The one entry for people: `cargo xtask setup`, `demo`, `test`, `ci`, `tidy`, `eval`, `bench`, `instructions`, `soak`, `cluster`,
+//! `dist`.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -55,6 +56,8 @@ enum Command {
     Network(product::Passed),
     /// Make a release: a tarball that runs on a clean Debian 12; --check proves it in an empty root
     Dist(dist::Arguments),
+    /// Run three bots on one Redis and the loopback Discord, and kill one: --json, --fast
+    Cluster(product::Passed),
     /// Run sessions under random faults: --seeds N --seed-start S
     Soak(product::Passed),
 }
@@ -72,6 +75,7 @@ fn main() -> ExitCode {
         Command::Network(passed) => network::run(&passed),
         Command::Browser => browser::run(),
         Command::Dist(arguments) => dist::run(&arguments),
+        Command::Cluster(passed) => product::cluster(&passed),
         Command::Soak(passed) => product::soak(&passed),
     };
     match result {

@@ -40,6 +40,30 @@ pub(crate) fn soak(passed: &Passed) -> Result<()> {
     shell::run(shell::cargo().args(base).args(&passed.arguments))
 }
 
+/// Several hosts, one of which is killed. Passes on what the program takes: `--json`, `--fast`.
+pub(crate) fn cluster(passed: &Passed) -> Result<()> {
+    setup::whatever_is_missing()?;
+    shell::run(shell::cargo().args(["build", "--release", "-p", "goobster-bot", "--bin", "goobster"]))?;
+    let samples = goobster_models::Cache::locate()
+        .context("the cache's folder is not known")?
+        .root()
+        .join("speech");
+    let folder = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| shell::root().join("target"), std::path::PathBuf::from);
+    let base = [
+        "run",
+        "--release",
+        "-p",
+        "goobster-rehearsal",
+        "--example",
+        "hosts",
+        "--",
+    ];
+    let mut cargo = shell::cargo();
+    cargo.args(base).arg(folder.join("release/goobster")).arg(samples);
+    shell::run(cargo.args(&passed.arguments))
+}
+
 /// `--rehearse N …` as the product understands it: `--soak N …`.
 fn rehearsals(arguments: &[String]) -> Option<Vec<String>> {
     let is_ours = |argument: &String| argument == "--rehearse" || argument.starts_with("--rehearse=");

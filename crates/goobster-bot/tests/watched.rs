@@ -295,6 +295,12 @@ fn every_metric_moved(watched: &Watched) {
         names::LEVELS,
         names::NOT_FOLLOWED,
         names::ABANDONED,
+        names::HOSTS,
+        names::SHARDS_HELD,
+        names::SHARDS_FREE,
+        names::TAKEOVERS,
+        names::SHARDS_LOST,
+        names::ORPHANS,
     ] {
         assert!(seen(there).is_some(), "{there} is told");
     }

@@ -5,6 +5,7 @@
 //!
 //! - [`ids`], [`time`], [`language`]: the newtypes everyone shares.
 //! - [`admission`]: how many people a machine can follow at once, and what gives way under load.
+//! - [`cluster`]: which host holds which shards of the gateway, and how long it may believe so.
 //! - [`conversation`]: taking turns, as a pure state machine.
 //! - [`captions`]: what is written in a channel, and when. [`consent`]: who is heard. [`presence`]: life in a voice
 //!   channel. [`health`]: whether everybody who sends is heard.
@@ -17,6 +18,7 @@
 
 pub mod admission;
 pub mod captions;
+pub mod cluster;
 pub mod consent;
 pub mod conversation;
 pub mod health;

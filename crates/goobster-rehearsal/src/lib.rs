@@ -6,6 +6,7 @@
 //! - [`timeline`]: what happened. [`figures`]: how long it took. [`expectations`]: what became of what was expected.
 //! - [`report`]: the bot's voice, the transcript, a page to look at. [`scripted`]: engines that need no model.
 //! - [`contacts`]: whom the bot contacted, as the system saw it.
+//! - [`hosts`]: several bots share the shards, and one is killed.
 //! - [`rehearse()`]: all of it, one after the other. [`soak`]: many of them, broken by chance.
 //!
 //! The bot is known only by its command line and by what it shows on Discord: nothing here is linked with it.
@@ -14,6 +15,7 @@ pub mod contacts;
 pub mod error;
 pub mod expectations;
 pub mod figures;
+pub mod hosts;
 pub mod message;
 pub mod recording;
 pub mod rehearse;

@@ -12,6 +12,7 @@ mod cluster;
 mod damage;
 mod faults;
 mod fixture;
+mod hosts;
 mod kill9;
 mod original;
 mod outage;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use goobster_core::cluster::Timing;
 use goobster_core::session::ConfigError;
 use goobster_network::{Hosts, Refused};
 
@@ -118,6 +119,20 @@ pub(super) fn clashes(config: &Config, is_set: impl Fn(&str) -> bool) -> Vec<Cla
             keys: &["store.file", "store.redis"],
             reason: "store.file and store.redis are both set".to_owned(),
             remedy: "keep the one that is to hold the quotas".to_owned(),
+        });
+    }
+    if let Err(error) = Timing::new(config.cluster.lease, config.cluster.renew) {
+        found.push(Clash {
+            keys: &["cluster.renew", "cluster.lease"],
+            reason: error.to_string(),
+            remedy: "renew more often, or set a longer cluster.lease".to_owned(),
+        });
+    }
+    if config.cluster.enabled && config.store.redis.is_none() {
+        found.push(Clash {
+            keys: &["cluster.enabled"],
+            reason: "hosts meet in a Redis server, and store.redis is not set".to_owned(),
+            remedy: "set store.redis to the same server on every host".to_owned(),
         });
     }
     if let Err(error) = config.conversation.endpoint().check() {

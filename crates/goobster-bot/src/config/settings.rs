@@ -80,6 +80,8 @@ pub struct Config {
     pub admission: Admission,
     /// Where quotas and sessions are kept.
     pub store: Store,
+    /// Hosts that share the gateway's shards.
+    pub cluster: Cluster,
     /// What is logged.
     pub log: Log,
     /// Metrics and health.
@@ -369,6 +371,33 @@ impl Default for Store {
             prefix: redis.prefix,
             lease: redis.lease,
             patience: redis.patience,
+        }
+    }
+}
+
+/// Several hosts that share the shards of the gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cluster {
+    /// Whether this process is one of several.
+    pub enabled: bool,
+    /// What this host is called; unset: the machine's name.
+    pub host: Option<String>,
+    /// Shards there are altogether; unset: as many as Discord recommends.
+    pub shards: Option<usize>,
+    /// How long a silent host keeps its shards.
+    pub lease: Duration,
+    /// How often it tells that it lives.
+    pub renew: Duration,
+}
+
+impl Default for Cluster {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            host: None,
+            shards: None,
+            lease: Duration::from_secs(10),
+            renew: Duration::from_secs(2),
         }
     }
 }

@@ -124,6 +124,10 @@ pub(super) const SECTIONS: &[(&str, &str)] = &[
         "store",
         "Where quotas and sessions are kept: a file, or a Redis that several processes share.",
     ),
+    (
+        "cluster",
+        "Several processes that share Discord's gateway, with store.redis. docs/hosts.md tells how.",
+    ),
     ("log", "What is logged, to stderr. Secrets never are."),
     (
         "monitoring",
@@ -303,6 +307,11 @@ pub static SETTINGS: &[Setting] = &[
     setting!("store.prefix", Words(Sort::Name), Restart, store.prefix, "What every key on that server begins with"),
     setting!("store.lease", Span(15_000, HOUR), Restart, store.lease, "How long a place on that server lasts without being renewed"),
     setting!("store.patience", Span(50, MINUTE), Restart, store.patience, "How long to wait for that server"),
+    setting!("cluster.enabled", Switch, Restart, cluster.enabled, "Whether this process shares the gateway's shards with others that use the same store.redis and store.prefix"),
+    setting!("cluster.host", Words(Sort::Name), Restart, cluster.host, "What this host is called in the log", unset "the machine's name"),
+    setting!("cluster.shards", Count(1, 100_000), Restart, cluster.shards, "Shards altogether, the same on every host", unset "as many as Discord recommends"),
+    setting!("cluster.lease", Span(500, HOUR), Restart, cluster.lease, "How long a host that falls silent keeps its shards"),
+    setting!("cluster.renew", Span(100, HOUR), Restart, cluster.renew, "How often it renews them; two renewals must fit into four fifths of the lease"),
     setting!("log.format", OneOf(&["pretty", "json"]), Restart, log.format, "How lines look"),
     setting!("log.filter", Words(Sort::Filter), Now, log.filter, "Which lines: a level, or directives", unset "as much as -v asks for"),
     setting!("monitoring.listen", Words(Sort::Listen), Restart, monitoring.listen, "Where to listen", unset "nowhere"),

@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use super::call::{Call, Person};
 use super::captioner::Captioner;
+use super::cluster::Cluster;
 use super::preferences::{OpenCall, Preferences};
 use crate::admission::guard::Guard;
 use crate::config::Config;
@@ -67,6 +68,8 @@ pub(crate) struct Bot {
     seeds: AtomicU64,
     /// The gateway's connections, once there are any.
     shards: OnceLock<Arc<ShardManager>>,
+    /// This host among others, if there may be others.
+    cluster: OnceLock<Arc<Cluster>>,
 }
 
 impl Bot {
@@ -81,6 +84,7 @@ impl Bot {
             tasks: TaskTracker::new(),
             seeds: AtomicU64::new(seed),
             shards: OnceLock::new(),
+            cluster: OnceLock::new(),
         })
     }
 
@@ -168,12 +172,27 @@ impl Bot {
     pub(crate) async fn call_over(self: &Arc<Self>, call: &Call) {
         let guild = call.spec().guild;
         lock(&self.calls).remove(&guild);
+        if let Some(cluster) = self.cluster() {
+            if let Err(error) = cluster.call_over(guild).await {
+                tracing::warn!(%guild, %error, "the other hosts do not know that a call is over");
+            }
+            return;
+        }
         if let Err(error) = self.preferences().set_call(guild, None).await {
             tracing::error!(%error, "the end of a call could not be remembered");
         }
     }
 
     fn remember_call(self: &Arc<Self>, guild: GuildId, open: Option<(ChannelId, ChannelId)>) {
+        if let (Some(cluster), Some((voice, text))) = (self.cluster().cloned(), open) {
+            self.tasks.spawn(async move {
+                let call = goobster_core::cluster::OpenCall { guild, voice, text };
+                if let Err(error) = cluster.call_begins(call).await {
+                    tracing::warn!(%guild, %error, "the other hosts do not know of a call");
+                }
+            });
+            return;
+        }
         let preferences = self.preferences().clone();
         let open = open.map(|(voice, text)| OpenCall { voice, text });
         self.tasks.spawn(async move {
@@ -270,10 +289,24 @@ impl Bot {
         let _ = self.shards.set(shards);
     }
 
+    /// This process is one of several hosts.
+    pub(crate) fn share(&self, cluster: Arc<Cluster>) {
+        let _ = self.cluster.set(cluster);
+    }
+
+    /// This host among the others; `None` when it is alone.
+    pub(crate) fn cluster(&self) -> Option<&Arc<Cluster>> {
+        self.cluster.get()
+    }
+
     /// Asks a guild's gateway for something small: the answer ([`PROBE`]) comes behind everything that it had to tell, and
     /// none comes when it is not there any more.
     pub(crate) async fn probe_gateway(&self, guild: GuildId) {
-        let Some(shards) = self.shards.get() else { return };
+        let shards = match self.cluster() {
+            Some(cluster) => cluster.gateway(guild),
+            None => self.shards.get().cloned(),
+        };
+        let Some(shards) = shards else { return };
         let guild = serenity::all::GuildId::new(guild.get());
         let shard = ShardId(guild.shard_id(self.cache()));
         if let Some(runner) = shards.runners.lock().await.get(&shard) {

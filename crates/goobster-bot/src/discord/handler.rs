@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use goobster_core::cluster::Shard;
 use goobster_core::ids::{ChannelId, GuildId, UserId};
 use serenity::all::{
     ChannelType, ConnectionStage, Context, CreateAllowedMentions, CreateMessage, EventHandler, Guild,
@@ -13,6 +14,7 @@ use serenity::async_trait;
 use super::bot::{Bot, Late, PROBE, is_muted};
 use super::call::{CallEvent, Person};
 use super::permissions;
+use crate::monitoring::names;
 use crate::monitoring::signs::Signs;
 
 /// Discord's events on their way to the bot.
@@ -34,8 +36,12 @@ impl EventHandler for Handler {
     }
 
     async fn shard_stage_update(&self, ctx: Context, update: ShardStageUpdateEvent) {
-        self.1
-            .shard(update.shard_id.0, update.new == ConnectionStage::Connected);
+        let cluster = self.0.get().and_then(|bot| bot.cluster().cloned());
+        // The last word of a connection that was given up is no news.
+        if cluster.is_none_or(|cluster| cluster.holds(Shard::new(update.shard_id.0))) {
+            self.1
+                .shard(update.shard_id.0, update.new == ConnectionStage::Connected);
+        }
         if update.old == ConnectionStage::Connected {
             self.gateway(update.shard_id, &ctx, false);
         }
@@ -148,20 +154,27 @@ async fn tidy_up(bot: &Arc<Bot>, guild: &Guild) {
             tracing::warn!(guild = %id, %error, "leaving it failed");
         }
     }
-    let Some(open) = bot.preferences().open_calls().get(&id).copied() else {
-        return;
+    let text = match bot.cluster() {
+        Some(cluster) => cluster.take_orphan(id).map(|call| call.text),
+        None => bot.preferences().open_calls().get(&id).map(|call| call.text),
     };
+    let Some(text) = text else { return };
     let message = CreateMessage::new()
         .content(
             "I had to restart, so the voice session here has ended. Nothing is being heard. `/voice start` or \
              `/transcribe on` begins a new one, and everybody is asked again.",
         )
         .allowed_mentions(CreateAllowedMentions::new());
-    let channel = serenity::all::ChannelId::new(open.text.get());
+    let channel = serenity::all::ChannelId::new(text.get());
     if let Err(error) = channel.send_message(bot.http(), message).await {
         tracing::warn!(guild = %id, %error, "people could not be told of the restart");
     }
-    if let Err(error) = bot.preferences().set_call(id, None).await {
+    if let Some(cluster) = bot.cluster() {
+        metrics::counter!(names::ORPHANS).increment(1);
+        if let Err(error) = cluster.call_over(id).await {
+            tracing::warn!(guild = %id, %error, "a dead host's call could not be struck out");
+        }
+    } else if let Err(error) = bot.preferences().set_call(id, None).await {
         tracing::error!(%error, "the end of a call could not be remembered");
     }
 }

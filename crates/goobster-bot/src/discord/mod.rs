@@ -10,6 +10,7 @@
 pub(crate) mod bot;
 mod call;
 mod captioner;
+mod cluster;
 mod commands;
 mod consent;
 pub(crate) mod forgetting;

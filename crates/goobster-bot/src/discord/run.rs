@@ -8,13 +8,17 @@ use goobster_core::admission::{Fit, LadderConfig};
 use goobster_core::ids::{GuildId, UserId};
 use goobster_core::ports::LanguageChoice;
 use goobster_core::session::{SessionManager, SessionPorts, SystemClock};
-use serenity::all::{GatewayError, HttpBuilder, HttpError, ShardManager};
+use serenity::Client;
+use serenity::all::{GatewayError, Http, HttpBuilder, HttpError, ShardManager};
 use serenity::client::ClientBuilder;
 use songbird::SerenityInit as _;
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use super::bot::{Bot, BotEngines, BotParts, Late};
+use super::cluster::{self, End, Gateways, Keeper, Kept, Slot};
 use super::handler::Handler;
 use super::preferences::Preferences;
 use super::store::{self, Opened};
@@ -66,31 +70,19 @@ pub async fn run(args: &Run, config: &Config, common: &Common, terminal: Termina
         slots,
         ledger,
         clock: Arc::new(SystemClock),
-        node: 0,
+        // Several hosts may begin in the same millisecond.
+        node: std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0).to_le_bytes()[0],
     };
     let sessions = SessionManager::new(config.sessions.clone(), limits, ports)
         .map_err(|error| Failure::Configuration(error.to_string()))?;
     let watching = guarded(&sessions, &engines, &signs, ladder);
     close_what_died(&sessions, terminal).await?;
-    let mut http = rest(&token)?;
-    if let Some(application) = args.application_id {
-        http = http.application_id(serenity::all::ApplicationId::new(application.get()));
-    }
-    let http = http.build();
-    let me = timeout(GREETING, http.get_current_user())
-        .await
-        .map_err(|_| {
-            Failure::Failed("Discord does not answer; is this machine connected to the internet?".to_owned())
-        })?
-        .map_err(|error| refused(&error))?;
+    let me = greet(args, &token).await?;
     let songbird = call::songbird();
     let guild = args.guild_id.map(|guild| GuildId::new(guild.get()));
-    let mut asking = rest(&token)?;
-    if let Some(application) = args.application_id {
-        asking = asking.application_id(serenity::all::ApplicationId::new(application.get()));
-    }
-    let mut client = ClientBuilder::new_with_http(asking.build(), permissions::INTENTS)
-        .framework(framework(late.clone(), guild))
+    let (kept, slot) = Kept::new(framework(late.clone(), guild));
+    let mut client = ClientBuilder::new_with_http(asking(args, &token)?, permissions::INTENTS)
+        .framework(kept)
         .event_handler(Handler(late.clone(), Arc::clone(&signs)))
         .register_songbird_with(Arc::clone(&songbird))
         .await
@@ -126,18 +118,93 @@ pub async fn run(args: &Run, config: &Config, common: &Common, terminal: Termina
     ));
     let shards = Arc::clone(&client.shard_manager);
     bot.connect(Arc::clone(&shards));
+    let handler = Arc::new(Handler(late.clone(), Arc::clone(&signs)));
+    let fleet = Fleet::join(config, &client, slot, handler, &bot, &signs).await?;
+    let going_down = CancellationToken::new();
+    let mut fleet = fleet.map(|fleet| tokio::spawn(fleet.keep(going_down.clone())));
     let ended = tokio::select! {
-        ended = client.start_autosharded() => ended.map_err(|error| refused(&error)),
+        ended = client.start_autosharded(), if fleet.is_none() => ended.map_err(|error| refused(&error)),
+        ended = kept_up(&mut fleet) => ended,
         () = command::told_to_stop() => Ok(()),
     };
+    if let Some(cluster) = bot.cluster() {
+        cluster.drain();
+    }
     terminal.note("going down: no new sessions, running ones are ended");
     telling.drain(&signs).await;
     drain(&bot, &shards, bot.config().discord.drain).await;
+    going_down.cancel();
+    if let Some(fleet) = fleet.filter(|fleet| !fleet.is_finished())
+        && timeout(GOODBYE * 4, fleet).await.is_err()
+    {
+        tracing::warn!("the shards were not given away in time: others get them when the lease ends");
+    }
     for task in [keeping, probing, retention, listening, watching] {
         task.abort();
     }
     opened.flush().await;
     ended
+}
+
+/// Asks Discord who the bot is.
+async fn greet(args: &Run, token: &BotToken) -> Result<serenity::all::CurrentUser, Failure> {
+    let http = asking(args, token)?;
+    timeout(GREETING, http.get_current_user())
+        .await
+        .map_err(|_| {
+            Failure::Failed("Discord does not answer; is this machine connected to the internet?".to_owned())
+        })?
+        .map_err(|error| refused(&error))
+}
+
+/// This host among others, ready to begin.
+struct Fleet {
+    keeper: Keeper,
+    ended: mpsc::Receiver<GatewayError>,
+}
+
+impl Fleet {
+    /// Joins the other hosts, where there may be any.
+    async fn join(
+        config: &Config,
+        client: &Client,
+        framework: Slot,
+        handler: Arc<Handler>,
+        bot: &Arc<Bot>,
+        signs: &Arc<Signs>,
+    ) -> Result<Option<Self>, Failure> {
+        if !config.cluster.enabled {
+            return Ok(None);
+        }
+        let cluster = cluster::join(config, client).await?;
+        bot.share(Arc::clone(&cluster));
+        let (gateways, ended) = Gateways::new(client, framework, handler, bot.id(), cluster.total()).await;
+        let keeper = Keeper::new(cluster, gateways, Arc::clone(bot), Arc::clone(signs));
+        Ok(Some(Self { keeper, ended }))
+    }
+
+    /// Keeps this host's shards until it goes down, and gives them away.
+    async fn keep(mut self, going_down: CancellationToken) -> Result<(), Failure> {
+        let end = going_down
+            .run_until_cancelled(self.keeper.keep(&mut self.ended))
+            .await;
+        self.keeper.leave().await;
+        match end {
+            None => Ok(()),
+            Some(End::Gateway(error)) => Err(refused(&serenity::Error::Gateway(error))),
+            Some(End::Cluster(error)) => Err(Failure::Configuration(error.to_string())),
+        }
+    }
+}
+
+/// Waits for the end of a fleet's keeper; for ever where there is none.
+async fn kept_up(fleet: &mut Option<JoinHandle<Result<(), Failure>>>) -> Result<(), Failure> {
+    match fleet {
+        Some(fleet) => fleet
+            .await
+            .unwrap_or_else(|error| Err(Failure::Failed(format!("what keeps the shards died: {error}")))),
+        None => std::future::pending().await,
+    }
 }
 
 /// Closes the sessions of a run that died.
@@ -179,9 +246,13 @@ async fn probe(store: Opened, folder: PathBuf, signs: Arc<Signs>) {
 }
 
 /// Asks Discord's REST, and nobody else: serenity's own client would follow a redirect anywhere.
-fn rest(token: &BotToken) -> Result<HttpBuilder, Failure> {
+fn asking(args: &Run, token: &BotToken) -> Result<Http, Failure> {
     let client = goobster_network::discord().map_err(|error| Failure::Failed(error.to_string()))?;
-    Ok(HttpBuilder::new(token.expose()).client(client))
+    let mut http = HttpBuilder::new(token.expose()).client(client);
+    if let Some(application) = args.application_id {
+        http = http.application_id(serenity::all::ApplicationId::new(application.get()));
+    }
+    Ok(http.build())
 }
 
 /// The engines, and how they give way under load: measured on this machine.

@@ -67,6 +67,12 @@ metrics! {
     STORE = Gauge "goobster_store_writable": "1 while the store of quotas can be written";
     READY = Gauge "goobster_ready": "1 while sessions can be started";
     DRAINING = Gauge "goobster_draining": "1 while the bot goes down";
+    HOSTS = Gauge "goobster_cluster_hosts": "Hosts that are alive, as this one saw them last";
+    SHARDS_HELD = Gauge "goobster_cluster_shards_held": "Shards of the gateway that this host holds";
+    SHARDS_FREE = Gauge "goobster_cluster_shards_free": "Shards that no host holds";
+    TAKEOVERS = Counter "goobster_cluster_takeovers_total": "Shards taken over from a host that fell silent";
+    SHARDS_LOST = Counter "goobster_cluster_shards_lost_total": "Shards that this host had to give up without wanting to";
+    ORPHANS = Counter "goobster_cluster_calls_closed_total": "Calls of a host that died, closed by this one";
     RESIDENT = Gauge "goobster_process_resident_bytes": "Memory of the process";
     PER_SESSION = Gauge "goobster_memory_per_session_bytes": "Memory of the process by its running sessions; all of it while there is none";
     THREADS = Gauge "goobster_process_threads": "Threads of the process";
@@ -131,7 +137,17 @@ pub fn describe() {
     for level in ["error", "warn"] {
         metrics::counter!(LOGGED, "level" => level).absolute(0);
     }
-    for name in [UNKNOWN, REJOINS, LINKS_LOST, LEVELS, NOT_FOLLOWED, ABANDONED] {
+    for name in [
+        UNKNOWN,
+        REJOINS,
+        LINKS_LOST,
+        LEVELS,
+        NOT_FOLLOWED,
+        ABANDONED,
+        TAKEOVERS,
+        SHARDS_LOST,
+        ORPHANS,
+    ] {
         metrics::counter!(name).absolute(0);
     }
     for name in [
@@ -142,7 +158,9 @@ pub fn describe() {
     ] {
         metrics::counter!(name).absolute(0);
     }
-    metrics::gauge!(LEVEL).set(0.0);
+    for name in [LEVEL, HOSTS, SHARDS_HELD, SHARDS_FREE] {
+        metrics::gauge!(name).set(0.0);
+    }
     metrics::gauge!(session::HELD).set(0.0);
     metrics::gauge!(session::QUARANTINE).set(0.0);
 }

@@ -23,6 +23,14 @@ impl Signs {
             .insert(shard, up);
     }
 
+    /// A shard is another host's business now.
+    pub(crate) fn shard_gone(&self, shard: u32) {
+        self.shards
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&shard);
+    }
+
     /// The models are loaded.
     pub(crate) fn models_loaded(&self) {
         self.models.store(true, Ordering::Relaxed);

@@ -101,19 +101,19 @@ impl Said {
 
 /// The bot.
 #[derive(Debug)]
-pub(super) struct Bot {
+pub(crate) struct Bot {
     command: BotCommand,
     env: Vec<(OsString, OsString)>,
     config: PathBuf,
     token: String,
     child: Option<Child>,
     asked: Asked,
-    pub(super) said: Said,
+    pub(crate) said: Said,
 }
 
 impl Bot {
     /// A bot that is not started yet; `folder` is for its data and its configuration.
-    pub(super) fn new(
+    pub(crate) fn new(
         command: BotCommand,
         discord: Vec<(&'static str, String)>,
         folder: &Path,
@@ -143,7 +143,7 @@ impl Bot {
     }
 
     /// Starts the process, unless it runs.
-    pub(super) fn start(&mut self) -> Result<(), RehearsalError> {
+    pub(crate) fn start(&mut self) -> Result<(), RehearsalError> {
         if self.child.is_some() {
             return Ok(());
         }
@@ -175,30 +175,30 @@ impl Bot {
     }
 
     /// Whether it runs. An end is told once, with what the process had been told before.
-    pub(super) fn look(&mut self) -> Option<(Option<i32>, Asked)> {
+    pub(crate) fn look(&mut self) -> Option<(Option<i32>, Asked)> {
         let status = self.child.as_mut()?.try_wait().ok().flatten()?;
         self.child = None;
         Some((status.code(), self.asked))
     }
 
-    pub(super) fn runs(&self) -> bool {
+    pub(crate) fn runs(&self) -> bool {
         self.child.is_some()
     }
 
     /// Kills it without a word.
-    pub(super) fn kill(&mut self) -> bool {
+    pub(crate) fn kill(&mut self) -> bool {
         self.asked = Asked::Killed;
         self.child.as_mut().is_some_and(|c| c.start_kill().is_ok())
     }
 
     /// Asks it to end.
-    pub(super) fn terminate(&mut self) -> bool {
+    pub(crate) fn terminate(&mut self) -> bool {
         self.asked = Asked::End;
         self.child.as_ref().and_then(Child::id).is_some_and(signal_end)
     }
 
     /// What the process holds, where the system tells.
-    pub(super) fn vitals(&self, at: Moment) -> Option<Vital> {
+    pub(crate) fn vitals(&self, at: Moment) -> Option<Vital> {
         let id = self.child.as_ref()?.id()?;
         let status = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
         let field = |name: &str| -> Option<u64> {

@@ -4,7 +4,7 @@
 //!   out. - `observer`: what was seen and heard becomes the [`Timeline`].
 
 mod acting;
-mod bot;
+pub(crate) mod bot;
 mod cast;
 mod cues;
 mod observer;

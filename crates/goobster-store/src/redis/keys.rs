@@ -1,5 +1,6 @@
 //! The keys. What one script touches shares a hash tag (`{u1}`, `{g1}`, `{all}`), so that a cluster keeps it together.
 
+use goobster_core::cluster::Shard;
 use goobster_core::ids::{GuildId, UserId};
 use goobster_core::limits::{LimitsError, SlotClaim};
 use goobster_core::session::SessionId;
@@ -94,6 +95,16 @@ impl Keys {
     /// Whose places those are: a hash.
     pub(super) fn all_claims(&self) -> String {
         format!("{}:{{all}}:claims", self.prefix)
+    }
+
+    /// Part of the table of hosts and shards.
+    pub(super) fn hosts(&self, what: &str) -> String {
+        format!("{}:{{hosts}}:{what}", self.prefix)
+    }
+
+    /// The calls of a shard: a hash by guild.
+    pub(super) fn shard_calls(&self, shard: Shard) -> String {
+        format!("{}:{{s{shard}}}:calls", self.prefix)
     }
 
     /// The open sessions, as `GUILD:USER:SESSION`: a set.

@@ -13,6 +13,7 @@
 
 mod dump;
 mod forget;
+mod hosts;
 mod keys;
 mod ledger;
 mod link;
@@ -25,6 +26,7 @@ use goobster_core::limits::{LimitsConfig, LimitsError, NodeId, Rules};
 use goobster_core::time::UtcMillis;
 
 pub(crate) use self::dump::{Dump, DumpedKey};
+pub use self::hosts::RedisHosts;
 use self::keys::Keys;
 use self::link::Link;
 

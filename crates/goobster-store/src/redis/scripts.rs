@@ -20,6 +20,11 @@ pub(super) struct Scripts {
     pub(super) quota: Script,
     pub(super) forget: Script,
     pub(super) forget_row: Script,
+    pub(super) host_beat: Script,
+    pub(super) host_claim: Script,
+    pub(super) host_release: Script,
+    pub(super) host_gate: Script,
+    pub(super) host_calls: Script,
 }
 
 const PRELUDE: &str = include_str!("lua/prelude.lua");
@@ -44,5 +49,10 @@ pub(super) static SCRIPTS: LazyLock<Scripts> = LazyLock::new(|| {
         quota: plain(include_str!("lua/quota.lua")),
         forget: plain(include_str!("lua/forget.lua")),
         forget_row: plain(include_str!("lua/forget_row.lua")),
+        host_beat: plain(include_str!("lua/host_beat.lua")),
+        host_claim: plain(include_str!("lua/host_claim.lua")),
+        host_release: plain(include_str!("lua/host_release.lua")),
+        host_gate: plain(include_str!("lua/host_gate.lua")),
+        host_calls: plain(include_str!("lua/host_calls.lua")),
     }
 });

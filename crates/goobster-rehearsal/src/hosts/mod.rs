@@ -1,0 +1,350 @@
+//! Several hosts: three bots share the shards of the loopback Discord over one real Redis, people talk in guilds on every
+//! shard, one host is killed and another is told to go down. [`judge`] says what became of the promises.
+
+mod judge;
+mod redis;
+mod town;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use loopback_discord::world::GuildId;
+use loopback_discord::{Config, Loopback, Seen};
+use tokio::time::{Instant, sleep};
+
+pub use judge::{Finding, HostsReport, Load};
+
+use crate::error::RehearsalError;
+use crate::recording::Shelf;
+use crate::scripted::Scripted;
+use crate::stage::BotCommand;
+use crate::stage::bot::Bot;
+use judge::{Killed, RolledOver};
+use redis::Redis;
+use town::Town;
+
+/// What the hosts are told of leases.
+const LEASE: Duration = Duration::from_secs(4);
+const RENEW: Duration = Duration::from_secs(1);
+/// The shortest time that places may be set to.
+const PLACES: Duration = Duration::from_secs(15);
+const TICK: Duration = Duration::from_secs(1);
+/// How often it is looked.
+const LOOK: Duration = Duration::from_millis(100);
+const WITHIN: Duration = Duration::from_secs(90);
+
+/// What to rehearse.
+#[derive(Debug, Clone)]
+pub struct Hosts {
+    /// How a bot is started.
+    pub bot: BotCommand,
+    /// Where recordings are looked for.
+    pub shelf: Shelf,
+    /// What people say.
+    pub clip: String,
+    /// Hosts.
+    pub hosts: usize,
+    /// Shards.
+    pub shards: u32,
+    /// Guilds with a session on each shard.
+    pub guilds: usize,
+    /// For how long people talk before anything happens, and the store's commands are counted.
+    pub calm: Duration,
+    /// Whether another host is told to go down afterwards.
+    pub rolling: bool,
+}
+
+struct Stage {
+    loopback: Arc<Loopback>,
+    redis: Redis,
+    bots: Vec<Bot>,
+}
+
+impl Stage {
+    /// Which host holds which shard, by the store's table.
+    async fn holders(&self) -> BTreeMap<u32, usize> {
+        let answer = self
+            .redis
+            .ask("HGETALL goobster:{hosts}:holders")
+            .await
+            .unwrap_or_default();
+        answer
+            .chunks_exact(2)
+            .filter_map(|pair| {
+                let host = pair[1].strip_prefix("host")?.split('-').next()?;
+                Some((pair[0].parse().ok()?, host.parse().ok()?))
+            })
+            .collect()
+    }
+
+    /// The shards that identified since, each with when it last did.
+    fn identified(&self, since: Duration) -> BTreeMap<u32, Duration> {
+        let all = self.loopback.recorded().all().into_iter();
+        all.filter(|entry| entry.at >= since)
+            .filter_map(|entry| match entry.seen {
+                Seen::Identified { shard, .. } => Some((shard.0, entry.at)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    fn now(&self) -> Duration {
+        self.loopback.recorded().elapsed()
+    }
+
+    fn failed(&self, what: &str) -> RehearsalError {
+        let said: Vec<String> = self
+            .bots
+            .iter()
+            .enumerate()
+            .flat_map(|(n, bot)| {
+                bot.said
+                    .tail(12)
+                    .into_iter()
+                    .map(move |line| format!("host{n}: {line}"))
+            })
+            .collect();
+        RehearsalError::Bot {
+            what: what.to_owned(),
+            said: said.join("\n"),
+        }
+    }
+
+    /// Waits until something is so.
+    async fn until(&self, what: &str, so: impl AsyncFn() -> bool) -> Result<(), RehearsalError> {
+        let begun = Instant::now();
+        while !so().await {
+            if begun.elapsed() > WITHIN {
+                return Err(self.failed(&format!("not within {WITHIN:?}: {what}")));
+            }
+            sleep(LOOK).await;
+        }
+        Ok(())
+    }
+}
+
+/// Rehearses.
+///
+/// # Errors
+/// There was no rehearsal: no Redis, no recording, a bot that does not start, shards that nobody takes.
+pub async fn rehearse_hosts(options: Hosts) -> Result<HostsReport, RehearsalError> {
+    let recording = options.shelf.read(&options.clip)?;
+    let frames = recording.frames(0.0)?;
+    let scripted = Scripted::start(vec![recording], Duration::from_millis(100)).await?;
+    let redis = Redis::start().await?;
+    let loopback = Arc::new(
+        Loopback::start(Config {
+            shards: options.shards,
+            max_concurrency: 16,
+            ..Config::default()
+        })
+        .await?,
+    );
+    let town = Town::build(&loopback, options.shards, options.guilds).await?;
+    let folder = tempfile::tempdir().map_err(RehearsalError::io(std::env::temp_dir()))?;
+    let mut stage = Stage {
+        loopback,
+        redis,
+        bots: Vec::new(),
+    };
+    for n in 0..options.hosts {
+        let own = folder.path().join(format!("host{n}"));
+        std::fs::create_dir_all(&own).map_err(RehearsalError::io(&own))?;
+        let config = config(&scripted, &stage.redis.url(), n);
+        let mut bot = Bot::new(options.bot.clone(), stage.loopback.bot_env(), &own, &config)?;
+        bot.start()?;
+        stage.bots.push(bot);
+    }
+    let (shards, fair) = (options.shards as usize, options.shards as usize / options.hosts);
+    let shared = async || {
+        let holders = stage.holders().await;
+        let each = |n| holders.values().filter(|host| **host == n).count();
+        let even = (0..options.hosts).all(|n| each(n) >= fair);
+        holders.len() == shards && even && stage.loopback.sessions_connected() == shards
+    };
+    stage.until("the shards are shared and connected", shared).await?;
+    // Nobody gives a shard back any more.
+    sleep(RENEW * 2).await;
+    let started = town.start_sessions(&stage.loopback).await;
+    let joined = async || {
+        town.guilds
+            .iter()
+            .all(|guild| stage.loopback.voice_connected(guild.id))
+    };
+    stage
+        .until("a session runs in every guild", joined)
+        .await
+        .map_err(|error| stage.failed(&format!("{error}; {}", town.answers(&stage.loopback))))?;
+    let talking = town.talk(&stage.loopback, frames);
+    let load = measure(&stage, options.calm, town.guilds.len(), options.hosts).await;
+    let killed = kill(&mut stage, &town, &started).await?;
+    let rolled = if options.rolling {
+        Some(roll(&mut stage, killed.host).await?)
+    } else {
+        None
+    };
+    drop(talking);
+    let entries = stage.loopback.recorded().all();
+    let report = judge::judge(load, &killed, rolled.as_ref(), &entries, &town);
+    for bot in &mut stage.bots {
+        bot.terminate();
+    }
+    let ended = Instant::now();
+    while stage
+        .bots
+        .iter_mut()
+        .any(|bot| bot.look().is_none() && bot.runs())
+        && ended.elapsed() < Duration::from_secs(20)
+    {
+        sleep(LOOK).await;
+    }
+    scripted.stop().await;
+    Ok(report)
+}
+
+/// A host's configuration.
+fn config(scripted: &Scripted, redis: &str, n: usize) -> toml::Table {
+    let seconds = |time: Duration| toml::Value::from(format!("{}s", time.as_secs()));
+    let mut config = toml::Table::new();
+    scripted.configure(&mut config);
+    let mut section = |name: &str, settings: Vec<(&str, toml::Value)>| {
+        let settings = settings.into_iter().map(|(key, value)| (key.to_owned(), value));
+        config.insert(name.to_owned(), toml::Table::from_iter(settings).into());
+    };
+    section("store", vec![("redis", redis.into()), ("lease", seconds(PLACES))]);
+    section("limits", vec![("tick", seconds(TICK)), ("per_user", 1.into())]);
+    section(
+        "cluster",
+        vec![
+            ("enabled", true.into()),
+            ("host", format!("host{n}").into()),
+            ("lease", seconds(LEASE)),
+            ("renew", seconds(RENEW)),
+        ],
+    );
+    config
+}
+
+/// What the store does while nothing happens but talk.
+async fn measure(stage: &Stage, calm: Duration, sessions: usize, hosts: usize) -> Load {
+    let (requests, commands) = stage.redis.commands().await;
+    let begun = Instant::now();
+    sleep(calm).await;
+    let (requests_after, commands_after) = stage.redis.commands().await;
+    let seconds = begun.elapsed().as_secs_f64();
+    Load {
+        sessions,
+        hosts,
+        seconds,
+        requests_per_s: (requests_after - requests) / seconds,
+        commands_per_s: (commands_after - commands) / seconds,
+    }
+}
+
+/// Kills the host with the most guilds, and watches until the places of its sessions are free.
+async fn kill(
+    stage: &mut Stage,
+    town: &Town,
+    started: &BTreeMap<GuildId, Duration>,
+) -> Result<Killed, RehearsalError> {
+    let holders = stage.holders().await;
+    let host = holders
+        .values()
+        .copied()
+        .max_by_key(|host| holders.values().filter(|other| *other == host).count());
+    let host = host.ok_or_else(|| stage.failed("no host holds anything"))?;
+    let shards: Vec<u32> = holders
+        .iter()
+        .filter(|(_, h)| **h == host)
+        .map(|(s, _)| *s)
+        .collect();
+    let at = stage.now();
+    stage.bots[host].kill();
+    let taken = async || {
+        shards
+            .iter()
+            .all(|shard| stage.identified(at).contains_key(shard))
+    };
+    stage
+        .until("the dead host's shards are taken over", taken)
+        .await?;
+    let mut most_places = 0.0_f64;
+    let mut again = BTreeMap::new();
+    // Their owners ask anew until they are let in.
+    let until = at + PLACES + LEASE + Duration::from_secs(5);
+    let theirs: Vec<_> = town
+        .guilds
+        .iter()
+        .filter(|guild| shards.contains(&guild.shard))
+        .collect();
+    let mut charged = BTreeMap::new();
+    while stage.now() < until && again.len() < theirs.len() {
+        for guild in &theirs {
+            let key = format!("{{u{}}}", guild.owner);
+            let places = stage
+                .redis
+                .ask(&format!("ZRANGE goobster:{key}:slots 0 -1"))
+                .await;
+            most_places = most_places.max(places.unwrap_or_default().len() as f64);
+            if again.contains_key(&guild.id) {
+                continue;
+            }
+            if stage.loopback.voice_connected(guild.id) && stage.now() > at + LEASE {
+                again.insert(guild.id, stage.now());
+            } else {
+                let total = stage
+                    .redis
+                    .number(&format!("HGET goobster:{key}:quota total"))
+                    .await;
+                charged.insert(guild.id, Duration::from_secs_f64(total / 1000.0));
+                town.ask(&stage.loopback, guild);
+            }
+        }
+        sleep(Duration::from_millis(1500)).await;
+    }
+    Ok(Killed {
+        host,
+        shards,
+        at,
+        taken: stage.identified(at),
+        started: started.clone(),
+        charged,
+        again,
+        most_places,
+    })
+}
+
+/// Tells another host to go down.
+async fn roll(stage: &mut Stage, dead: usize) -> Result<RolledOver, RehearsalError> {
+    let holders = stage.holders().await;
+    let host = holders.values().copied().find(|host| *host != dead);
+    let host = host.ok_or_else(|| stage.failed("nobody is left"))?;
+    let shards: Vec<u32> = holders
+        .iter()
+        .filter(|(_, h)| **h == host)
+        .map(|(s, _)| *s)
+        .collect();
+    let at = stage.now();
+    stage.bots[host].terminate();
+    let taken = async || {
+        shards
+            .iter()
+            .all(|shard| stage.identified(at).contains_key(shard))
+    };
+    stage
+        .until("the shards of a host that goes down are taken over", taken)
+        .await?;
+    let mut code = None;
+    let begun = Instant::now();
+    while code.is_none() && begun.elapsed() < WITHIN {
+        code = stage.bots[host].look();
+        sleep(LOOK).await;
+    }
+    Ok(RolledOver {
+        shards: shards.clone(),
+        at,
+        taken: stage.identified(at),
+        code: code.and_then(|(code, _)| code),
+    })
+}

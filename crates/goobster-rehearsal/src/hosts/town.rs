@@ -1,0 +1,117 @@
+//! Guilds on every shard, each with a member who asks for a session and talks.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use loopback_discord::Loopback;
+use loopback_discord::world::act::Act;
+use loopback_discord::world::channel::ChannelKind;
+use loopback_discord::world::{ApiError, ChannelId, GuildId, UserId};
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::error::RehearsalError;
+
+/// Guilds that are made in search of the right shards at most.
+const TRIES: usize = 10_000;
+
+/// A guild with a member.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Guild {
+    pub(super) id: GuildId,
+    pub(super) shard: u32,
+    pub(super) owner: UserId,
+    pub(super) text: ChannelId,
+}
+
+/// All guilds.
+#[derive(Debug)]
+pub(super) struct Town {
+    pub(super) guilds: Vec<Guild>,
+}
+
+impl Town {
+    /// Makes guilds until every shard has enough of them.
+    pub(super) async fn build(loopback: &Loopback, shards: u32, each: usize) -> Result<Self, RehearsalError> {
+        let mut guilds: Vec<Guild> = Vec::new();
+        for _ in 0..TRIES {
+            if guilds.len() == shards as usize * each {
+                break;
+            }
+            // Ids tell the millisecond, and it tells the shard.
+            tokio::time::sleep(Duration::from_millis(2)).await;
+            let made = loopback.world(|w| -> Result<Option<Guild>, ApiError> {
+                let owner = w.owner();
+                let id = w.add_guild("Town", owner)?;
+                let shard = u32::try_from((id.get() >> 22) % u64::from(shards)).unwrap_or(0);
+                if guilds.iter().filter(|guild| guild.shard == shard).count() >= each {
+                    w.remove_guild(id)?;
+                    return Ok(None);
+                }
+                let owner = w.add_user(&format!("Member {}", guilds.len() + 1), false);
+                w.add_member(id, owner)?;
+                let text = w.add_channel(id, "general", ChannelKind::Text)?;
+                let voice = w.add_channel(id, "Square", ChannelKind::Voice)?;
+                w.join_voice(voice, owner, &format!("session-{owner}"), (false, false))?;
+                Ok(Some(Guild {
+                    id,
+                    shard,
+                    owner,
+                    text,
+                }))
+            })?;
+            guilds.extend(made);
+        }
+        Ok(Self { guilds })
+    }
+
+    /// Everybody asks for a session; when each did.
+    pub(super) async fn start_sessions(&self, loopback: &Loopback) -> BTreeMap<GuildId, Duration> {
+        let mut asked = BTreeMap::new();
+        for guild in &self.guilds {
+            self.ask(loopback, guild);
+            asked.insert(guild.id, loopback.recorded().elapsed());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        asked
+    }
+
+    /// A guild's member asks for a session.
+    pub(super) fn ask(&self, loopback: &Loopback, guild: &Guild) {
+        let asked = loopback.world(|w| w.interact(guild.owner, guild.text, Act::command("voice start")));
+        if let Err(error) = asked {
+            tracing::warn!(%error, "a session could not be asked for");
+        }
+    }
+
+    /// What was written in the guilds' channels, shortened: for the word on why something failed.
+    pub(super) fn answers(&self, loopback: &Loopback) -> String {
+        let lines = self.guilds.iter().map(|guild| {
+            let last = loopback.world(|w| w.messages(guild.text).next_back().map(|m| m.content.clone()));
+            let connected = loopback.voice_connected(guild.id);
+            format!(
+                "shard {} connected {connected}: {}",
+                guild.shard,
+                last.unwrap_or_default()
+            )
+        });
+        lines.collect::<Vec<_>>().join(" / ")
+    }
+
+    /// Everybody talks, again and again, until the answer is dropped.
+    pub(super) fn talk(&self, loopback: &Arc<Loopback>, frames: Vec<Vec<u8>>) -> Vec<AbortOnDropHandle<()>> {
+        let lasts = Duration::from_millis(20) * u32::try_from(frames.len()).unwrap_or(u32::MAX);
+        let talk = |(n, guild): (usize, &Guild)| {
+            let (loopback, frames, guild) = (Arc::clone(loopback), frames.clone(), *guild);
+            AbortOnDropHandle::new(tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(150) * u32::try_from(n).unwrap_or(0)).await;
+                loop {
+                    // While the bot is not there, nobody hears it.
+                    let _ = loopback.speak(guild.id, guild.owner, frames.clone());
+                    tokio::time::sleep(lasts + Duration::from_secs(2)).await;
+                }
+            }))
+        };
+        self.guilds.iter().enumerate().map(talk).collect()
+    }
+}
