@@ -1,6 +1,6 @@
 //! Admission: how many people talking at once a machine can follow, and what gives way when there are more.
 //!
-//! - [`capacity`]: from measured costs to a number of speakers. Arithmetic only: whoever measures passes the costs in.
+//! - [`mod@capacity`]: from measured costs to a number of speakers. Arithmetic only: whoever measures passes the costs in.
 //! - [`ladder`]: what is given up under load, and in which order it comes back: [`Ladder`].
 //! - [`floor`]: who is followed when more people talk at once than there are seats: [`Floor`].
 //!
