@@ -118,6 +118,13 @@ pub(super) fn clashes(config: &Config, is_set: impl Fn(&str) -> bool) -> Vec<Cla
             remedy: "keep the one that is to hold the quotas".to_owned(),
         });
     }
+    if config.monitoring.otlp_endpoint.is_some() && !cfg!(feature = "otel") {
+        found.push(Clash {
+            keys: &["monitoring.otlp_endpoint"],
+            reason: "this goobster was built without traces".to_owned(),
+            remedy: "build it with `cargo build --release --features otel`, or remove the setting".to_owned(),
+        });
+    }
     if let Err(error) = config.conversation.endpoint().check() {
         found.push(Clash {
             keys: &["conversation.patience", "conversation.max_turn"],

@@ -334,11 +334,31 @@ pub struct Log {
     pub filter: Option<String>,
 }
 
-/// Metrics and health, over HTTP.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// Metrics and health, over HTTP; traces, to a collector.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Monitoring {
     /// Where to listen; unset: nowhere.
     pub listen: Option<SocketAddr>,
+    /// The OpenTelemetry collector that traces are sent to, for example `http://localhost:4318`; unset: none.
+    pub otlp_endpoint: Option<String>,
+    /// The name of the environment variable that holds the headers for it: `name=value`, commas between them.
+    pub otlp_headers_env: Option<String>,
+    /// How many turns of a hundred are traced.
+    pub otlp_sample_percent: u32,
+    /// What this service is called there.
+    pub otlp_service_name: String,
+}
+
+impl Default for Monitoring {
+    fn default() -> Self {
+        Self {
+            listen: None,
+            otlp_endpoint: None,
+            otlp_headers_env: None,
+            otlp_sample_percent: 100,
+            otlp_service_name: "goobster".to_owned(),
+        }
+    }
 }
 
 /// The status page.

@@ -47,6 +47,7 @@ pub async fn run(args: &Run, config: &Config, common: &Common, terminal: Termina
     let (late, signs) = (Late::default(), Arc::new(Signs::default()));
     let telling = notify::begin(&signs);
     let _watch = monitoring::begin(config, &late, &signs).await?;
+    let traces = monitoring::traces::begin(&config.monitoring)?;
     let engines = engines(config, common, terminal)?;
     signs.models_loaded();
     let folder = store::data_folder()?;
@@ -140,6 +141,7 @@ pub async fn run(args: &Run, config: &Config, common: &Common, terminal: Termina
         task.abort();
     }
     opened.flush().await;
+    traces.finish().await;
     ended
 }
 

@@ -3,6 +3,7 @@
 //! - `names`: every metric, named and explained once. `measured`: what is counted where it happens; `gauges`: what is looked
 //!   up when somebody asks.
 //! - `signs`: whether it is alive and ready. `recent`: the last warnings. `latency`: how long people waited.
+//! - `traces`: where the traces of turns go.
 //! - `server`: a small, bounded HTTP server for both; `status`: the page.
 
 mod gauges;
@@ -14,6 +15,7 @@ pub(crate) mod recent;
 mod server;
 pub(crate) mod signs;
 mod status;
+pub(crate) mod traces;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;

@@ -52,6 +52,7 @@ metrics! {
     UNHEARD = Counter "goobster_decrypt_failures_total": "Speakers whose packets could not be read, by why; the voice library drops what it cannot decrypt, so it shows as an absence";
     REJOINS = Counter "goobster_call_rejoins_total": "Voice connections that were made anew";
     LINKS_LOST = Counter "goobster_voice_links_lost_total": "Voice connections that broke";
+    TRACES = Counter "goobster_traces_total": "Traces of turns for the collector, by outcome: sent, failed, dropped because too many waited";
     QUEUE = Gauge "goobster_queue_depth": "What waits, by queue: decodes, events of the call, captions, charges";
     SESSIONS = Gauge "goobster_sessions_active": "Sessions that run";
     CALLS = Gauge "goobster_calls": "Voice connections";

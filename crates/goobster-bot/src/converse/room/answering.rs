@@ -9,10 +9,11 @@ use goobster_core::ids::TurnId;
 use goobster_core::ports::{AbortFlag, RespondError, RespondRequest, Responder};
 use tokio::sync::mpsc;
 
-use super::{Message, OpenReply, Room};
+use super::{Message, OpenReply, Room, seen};
 use crate::cli::exit::Failure;
 use crate::converse::mouth::Spoken;
 use crate::converse::playout::{PLAYOUT_FRAME, PlayoutEvent};
+use crate::converse::trace::Seen;
 use crate::converse::turnbook::TurnTimes;
 use crate::converse::witness::{Reply, TurnEnd};
 
@@ -47,14 +48,14 @@ impl Room<'_> {
 
     pub(super) fn line_began(&mut self, line: LineId) {
         let now = self.now();
-        let Some(reply) = self
-            .lines
-            .get(&line)
-            .and_then(|reply| self.replies.get_mut(reply))
-        else {
+        let Some(of) = self.lines.get(&line) else {
+            return;
+        };
+        let Some(reply) = self.replies.get_mut(of) else {
             return;
         };
         reply.began.get_or_insert(now);
+        self.tracing.see(now, Seen::Audible { reply: of.get() });
         for turn in &reply.turns {
             if let Some(times) = self.book.get_mut(*turn) {
                 times.audible.get_or_insert(now);
@@ -68,6 +69,9 @@ impl Room<'_> {
         }
         if let Spoken::Samples(_) = &spoken {
             let now = self.now();
+            if let Some(reply) = self.lines.get(&line) {
+                self.tracing.see(now, Seen::Synthesised { reply: reply.get() });
+            }
             for turn in self
                 .lines
                 .get(&line)
@@ -98,6 +102,11 @@ impl Room<'_> {
                 reply, turns, kind, ..
             } => {
                 tracing::debug!(reply = reply.get(), ?kind, "a reply begins");
+                self.trace(Seen::ReplyOpened {
+                    reply: reply.get(),
+                    turns: turns.clone(),
+                    kind: seen::kind(kind),
+                });
                 if kind != ReplyKind::Answer {
                     let now = self.now();
                     for turn in &turns {
@@ -132,6 +141,7 @@ impl Room<'_> {
                 language,
             } => {
                 self.lines.insert(line, reply);
+                self.trace(Seen::Sentence { reply: reply.get() });
                 self.mouth.say(line, text, language);
                 Ok(())
             }
@@ -162,6 +172,11 @@ impl Room<'_> {
                 spoken,
             } => {
                 self.lines.retain(|_, owner| *owner != reply);
+                self.trace(Seen::ReplyClosed {
+                    reply: reply.get(),
+                    outcome: seen::outcome(outcome),
+                    go_on: outcome == Outcome::Superseded,
+                });
                 let Some(open) = self.replies.remove(&reply) else {
                     return Ok(());
                 };
@@ -186,6 +201,10 @@ impl Room<'_> {
                     .try_for_each(|turn| self.close_turn(*turn, None))
             }
             Effect::TurnIgnored { turn, why, .. } => {
+                self.trace(Seen::Over {
+                    turn,
+                    outcome: word(why),
+                });
                 let now = self.now();
                 if self.book.get_mut(turn).is_none() && self.shown.contains(&turn) {
                     // No speech after all, but words of it were shown.
@@ -226,6 +245,7 @@ impl Room<'_> {
             abort: open.abort.clone(),
         };
         self.running += 1;
+        self.trace(Seen::Asked { reply: reply.get() });
         let (responder, inbox) = (Arc::clone(&self.parts.responder), self.inbox.clone());
         tokio::spawn(async move {
             let result = relay(reply, responder.as_ref(), request, &inbox).await;

@@ -12,6 +12,7 @@ use goobster_core::time::Moment;
 use super::{FRAME_TIME, Message, Room};
 use crate::cli::exit::Failure;
 use crate::converse::ear::Told;
+use crate::converse::trace::Seen;
 use crate::converse::turnbook::TurnTimes;
 use crate::converse::witness::{FinalCaption, PartialCaption};
 
@@ -40,12 +41,20 @@ impl Room<'_> {
             match told {
                 Told::Voice { turn } => {
                     seat.voice = true;
-                    if seat.turn != Some(turn) {
+                    let speaker = seat.number;
+                    let new = seat.turn != Some(turn);
+                    if new {
                         (seat.turn, seat.voiced) = (Some(turn), 0);
+                    }
+                    self.trace(Seen::Voice { turn, speaker });
+                    if new {
                         self.converse(Event::SpeechStarted { who, turn })?;
                     }
                 }
-                Told::Hush { .. } => seat.voice = false,
+                Told::Hush { turn } => {
+                    seat.voice = false;
+                    self.trace(Seen::Hush { turn });
+                }
                 Told::Ended {
                     turn,
                     from,
@@ -57,15 +66,31 @@ impl Room<'_> {
                         seat.source.name().to_owned(),
                     );
                     let now = self.now();
+                    self.trace(Seen::Ended {
+                        turn,
+                        from,
+                        speech_ended: ended,
+                    });
                     self.book.open(TurnTimes::new(turn, name, ended, now));
                     self.converse(Event::SpeechStopped { who, turn })?;
                 }
-                Told::Decode { ticket, request } => {
+                Told::Decode {
+                    turn,
+                    ticket,
+                    request,
+                } => {
                     self.running += 1;
+                    self.trace_decode(turn, ticket, &request);
                     let (recogniser, inbox) = (Arc::clone(&self.parts.recogniser), self.inbox.clone());
                     tokio::spawn(async move {
                         let result = recogniser.recognise(request).await;
-                        let _ = inbox.send(Message::Decoded { who, ticket, result }).await;
+                        let message = Message::Decoded {
+                            who,
+                            turn,
+                            ticket,
+                            result,
+                        };
+                        let _ = inbox.send(message).await;
                     });
                 }
                 Told::Partial {
@@ -87,6 +112,7 @@ impl Room<'_> {
                         from,
                         upto,
                     })?;
+                    self.trace(Seen::Partial { turn });
                     self.converse(Event::Partial { who, turn, text })?;
                 }
                 Told::Final {
@@ -103,6 +129,7 @@ impl Room<'_> {
                     if let Some(times) = self.book.get_mut(turn) {
                         times.failed = true;
                     }
+                    self.trace(Seen::NotUnderstood { turn });
                     self.witness
                         .trouble(&format!("a turn was not understood: {error}"))?;
                     let language = self.language();
@@ -132,6 +159,7 @@ impl Room<'_> {
         if let Some(times) = self.book.get_mut(turn) {
             times.captioned = Some(now);
         }
+        self.trace(Seen::Captioned { turn });
         let Some(seat) = self.seats.get(&who) else {
             return Ok(());
         };

@@ -69,5 +69,6 @@ fn parts(
         begun,
         loudspeaker: Some(Arc::new(CallVoice::new(link.call()))),
         limits: Some(Arc::new(move || of.upgrade()?.limits_left(guild))),
+        traces: crate::monitoring::traces::told(),
     }
 }

@@ -1,0 +1,72 @@
+//! The HTTP client that spans are posted with: bounded in time and in what it reads, and redirected nowhere, for the headers
+//! may hold a secret.
+//!
+//! The exporter's own clients are of another version of reqwest than serenity's; this one is the one in the tree.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use opentelemetry_http::{HttpClient, HttpError, Request, Response};
+use tokio::runtime::Handle;
+
+/// How long the collector may take.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long it may take to be reached.
+const REACH: Duration = Duration::from_secs(3);
+
+/// What is read of its answer at most; it is a few bytes.
+const ANSWER: usize = 64 << 10;
+
+/// Posts on the runtime: the thread of the batches has none of its own.
+#[derive(Debug)]
+pub(super) struct Client {
+    http: reqwest::Client,
+    runtime: Handle,
+}
+
+impl Client {
+    pub(super) fn new(runtime: Handle) -> Result<Self, reqwest::Error> {
+        let http = reqwest::Client::builder()
+            .timeout(PATIENCE)
+            .connect_timeout(REACH)
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent(concat!("goobster/", env!("CARGO_PKG_VERSION")))
+            .build()?;
+        Ok(Self { http, runtime })
+    }
+}
+
+impl HttpClient for Client {
+    fn send_bytes<'client, 'answer>(
+        &'client self,
+        request: Request<Bytes>,
+    ) -> Pin<Box<dyn Future<Output = Result<Response<Bytes>, HttpError>> + Send + 'answer>>
+    where
+        'client: 'answer,
+        Self: 'answer,
+    {
+        let http = self.http.clone();
+        let posted = self.runtime.spawn(async move { post(&http, request).await });
+        Box::pin(async move { posted.await? })
+    }
+}
+
+async fn post(http: &reqwest::Client, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+    // An error of reqwest names the address, which may hold a password.
+    let nameless = reqwest::Error::without_url;
+    let request = reqwest::Request::try_from(request).map_err(nameless)?;
+    let mut answer = http.execute(request).await.map_err(nameless)?;
+    let mut body = BytesMut::new();
+    while let Some(chunk) = answer.chunk().await.map_err(nameless)? {
+        if body.len() + chunk.len() > ANSWER {
+            return Err(format!("an answer of more than {ANSWER} bytes").into());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    let mut response = Response::new(body.freeze());
+    *response.status_mut() = answer.status();
+    *response.headers_mut() = std::mem::take(answer.headers_mut());
+    Ok(response)
+}
