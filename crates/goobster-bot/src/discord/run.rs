@@ -46,8 +46,7 @@ pub async fn run(args: &Run, config: &Config, common: &Common, terminal: Termina
     let token = BotToken::find(config.discord.token_file.as_deref())?;
     let (late, signs) = (Late::default(), Arc::new(Signs::default()));
     let telling = notify::begin(&signs);
-    let _watch = monitoring::begin(config, &late, &signs).await?;
-    let traces = monitoring::traces::begin(&config.monitoring)?;
+    let watch = monitoring::begin(config, &late, &signs).await?;
     let engines = engines(config, common, terminal)?;
     signs.models_loaded();
     let folder = store::data_folder()?;
@@ -140,8 +139,7 @@ pub async fn run(args: &Run, config: &Config, common: &Common, terminal: Termina
     for task in [keeping, probing, listening] {
         task.abort();
     }
-    opened.flush().await;
-    traces.finish().await;
+    tokio::join!(opened.flush(), watch.finish());
     ended
 }
 

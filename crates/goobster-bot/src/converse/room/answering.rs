@@ -170,36 +170,7 @@ impl Room<'_> {
                 outcome,
                 text,
                 spoken,
-            } => {
-                self.lines.retain(|_, owner| *owner != reply);
-                self.trace(Seen::ReplyClosed {
-                    reply: reply.get(),
-                    outcome: seen::outcome(outcome),
-                    go_on: outcome == Outcome::Superseded,
-                });
-                let Some(open) = self.replies.remove(&reply) else {
-                    return Ok(());
-                };
-                open.abort.raise();
-                let now = self.now();
-                self.witness.reply(&Reply {
-                    reply,
-                    turns: &open.turns,
-                    outcome,
-                    text: &text,
-                    spoken: &spoken,
-                    from: open.began,
-                    upto: now,
-                    language: self.language(),
-                })?;
-                if outcome == Outcome::Superseded {
-                    // Its turns are answered together with what was said next.
-                    return Ok(());
-                }
-                open.turns
-                    .iter()
-                    .try_for_each(|turn| self.close_turn(*turn, None))
-            }
+            } => self.reply_closed(reply, outcome, &text, &spoken),
             Effect::TurnIgnored { turn, why, .. } => {
                 self.trace(Seen::Over {
                     turn,
@@ -214,6 +185,43 @@ impl Room<'_> {
             }
             _ => Ok(()),
         }
+    }
+
+    fn reply_closed(
+        &mut self,
+        reply: ReplyId,
+        outcome: Outcome,
+        text: &str,
+        spoken: &str,
+    ) -> Result<(), Failure> {
+        self.lines.retain(|_, owner| *owner != reply);
+        self.trace(Seen::ReplyClosed {
+            reply: reply.get(),
+            outcome: seen::outcome(outcome),
+            go_on: outcome == Outcome::Superseded,
+        });
+        let Some(open) = self.replies.remove(&reply) else {
+            return Ok(());
+        };
+        open.abort.raise();
+        let now = self.now();
+        self.witness.reply(&Reply {
+            reply,
+            turns: &open.turns,
+            outcome,
+            text,
+            spoken,
+            from: open.began,
+            upto: now,
+            language: self.language(),
+        })?;
+        if outcome == Outcome::Superseded {
+            // Its turns are answered together with what was said next.
+            return Ok(());
+        }
+        open.turns
+            .iter()
+            .try_for_each(|turn| self.close_turn(*turn, None))
     }
 
     pub(super) fn close_turn(&mut self, turn: TurnId, ignored: Option<Ignored>) -> Result<(), Failure> {

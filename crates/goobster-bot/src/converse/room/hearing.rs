@@ -35,26 +35,19 @@ impl Room<'_> {
 
     pub(super) fn told_by(&mut self, who: UserId, told: &mut Vec<Told>) -> Result<(), Failure> {
         for told in told.drain(..) {
+            self.trace_told(who, &told);
             let Some(seat) = self.seats.get_mut(&who) else {
                 return Ok(());
             };
             match told {
                 Told::Voice { turn } => {
                     seat.voice = true;
-                    let speaker = seat.number;
-                    let new = seat.turn != Some(turn);
-                    if new {
+                    if seat.turn != Some(turn) {
                         (seat.turn, seat.voiced) = (Some(turn), 0);
-                    }
-                    self.trace(Seen::Voice { turn, speaker });
-                    if new {
                         self.converse(Event::SpeechStarted { who, turn })?;
                     }
                 }
-                Told::Hush { turn } => {
-                    seat.voice = false;
-                    self.trace(Seen::Hush { turn });
-                }
+                Told::Hush { .. } => seat.voice = false,
                 Told::Ended {
                     turn,
                     from,
@@ -80,7 +73,6 @@ impl Room<'_> {
                     request,
                 } => {
                     self.running += 1;
-                    self.trace_decode(turn, ticket, &request);
                     let (recogniser, inbox) = (Arc::clone(&self.parts.recogniser), self.inbox.clone());
                     tokio::spawn(async move {
                         let result = recogniser.recognise(request).await;
@@ -112,7 +104,6 @@ impl Room<'_> {
                         from,
                         upto,
                     })?;
-                    self.trace(Seen::Partial { turn });
                     self.converse(Event::Partial { who, turn, text })?;
                 }
                 Told::Final {
@@ -129,7 +120,6 @@ impl Room<'_> {
                     if let Some(times) = self.book.get_mut(turn) {
                         times.failed = true;
                     }
-                    self.trace(Seen::NotUnderstood { turn });
                     self.witness
                         .trouble(&format!("a turn was not understood: {error}"))?;
                     let language = self.language();

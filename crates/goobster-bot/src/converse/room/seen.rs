@@ -4,13 +4,11 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
 use goobster_core::conversation::{Outcome, ReplyKind};
-use goobster_core::hearing::Ticket;
-use goobster_core::ids::TurnId;
-use goobster_core::ports::{
-    DecodeClass, RecogniseError, RecogniseRequest, Recognition, RespondError, SPEECH_RATE,
-};
+use goobster_core::ids::UserId;
+use goobster_core::ports::{DecodeClass, RecogniseError, Recognition, RespondError, SPEECH_RATE};
 
 use super::Room;
+use crate::converse::ear::Told;
 use crate::converse::trace::Seen;
 
 impl Room<'_> {
@@ -18,19 +16,35 @@ impl Room<'_> {
         self.tracing.see(self.now(), seen);
     }
 
-    /// A decode that a final caption may come from. Partial ones come and go by the dozen: their captions are marks.
-    pub(super) fn trace_decode(&mut self, turn: TurnId, ticket: Ticket, request: &RecogniseRequest) {
-        let class = match request.class {
-            DecodeClass::Partial => return,
-            DecodeClass::Speculative => "speculative",
-            DecodeClass::Final => "final",
+    /// What an ear tells that needs nothing but its words. A partial decode is not traced, they come and go by the dozen: its
+    /// caption is a mark.
+    pub(super) fn trace_told(&mut self, who: UserId, told: &Told) {
+        let seen = match *told {
+            Told::Voice { turn } => {
+                let Some(seat) = self.seats.get(&who) else { return };
+                let speaker = seat.number;
+                Seen::Voice { turn, speaker }
+            }
+            Told::Hush { turn } => Seen::Hush { turn },
+            Told::Partial { turn, .. } => Seen::Partial { turn },
+            Told::Failed { turn, .. } => Seen::NotUnderstood { turn },
+            Told::Decode {
+                turn,
+                ticket,
+                ref request,
+            } => Seen::DecodeBegan {
+                turn,
+                ticket: ticket.get(),
+                class: match request.class {
+                    DecodeClass::Partial => return,
+                    DecodeClass::Speculative => "speculative",
+                    DecodeClass::Final => "final",
+                },
+                audio: Duration::from_secs_f64(request.audio.len() as f64 / f64::from(SPEECH_RATE)),
+            },
+            _ => return,
         };
-        self.trace(Seen::DecodeBegan {
-            turn,
-            ticket: ticket.get(),
-            class,
-            audio: Duration::from_secs_f64(request.audio.len() as f64 / f64::from(SPEECH_RATE)),
-        });
+        self.trace(seen);
     }
 }
 

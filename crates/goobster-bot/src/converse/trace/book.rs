@@ -7,6 +7,7 @@ use goobster_core::ids::TurnId;
 use goobster_core::time::Moment;
 
 use super::build::built;
+use super::seen::Seen;
 use super::{Mark, TurnTrace};
 
 /// Open turns at most; the oldest ends as `forgotten`. A room has a turn a speaker, and a queue of four.
@@ -23,124 +24,6 @@ const MOST_DECODES: usize = 16;
 
 /// Replies of a turn at most: all but the last were superseded.
 const MOST_REPLIES_A_TURN: usize = 8;
-
-/// What the room sees of turns.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Seen {
-    /// Voice began, or came back after a pause.
-    Voice {
-        /// Which turn.
-        turn: TurnId,
-        /// Whose, as a number of this room.
-        speaker: u64,
-    },
-    /// The voice paused.
-    Hush {
-        /// Which turn.
-        turn: TurnId,
-    },
-    /// A caption that may still change was shown.
-    Partial {
-        /// Which turn.
-        turn: TurnId,
-    },
-    /// The endpointer is sure that the turn is over.
-    Ended {
-        /// Which turn.
-        turn: TurnId,
-        /// Its first sample.
-        from: Moment,
-        /// The end of speech.
-        speech_ended: Moment,
-    },
-    /// A speculative or final decode was asked for.
-    DecodeBegan {
-        /// Which turn.
-        turn: TurnId,
-        /// Which decode.
-        ticket: u64,
-        /// `speculative` or `final`.
-        class: &'static str,
-        /// How much audio.
-        audio: Duration,
-    },
-    /// A decode came back.
-    DecodeOver {
-        /// Which turn.
-        turn: TurnId,
-        /// Which decode.
-        ticket: u64,
-        /// How it went.
-        outcome: &'static str,
-    },
-    /// The final caption is there.
-    Captioned {
-        /// Which turn.
-        turn: TurnId,
-    },
-    /// The recogniser failed at the turn.
-    NotUnderstood {
-        /// Which turn.
-        turn: TurnId,
-    },
-    /// Turn-taking decided for a reply.
-    ReplyOpened {
-        /// Which reply.
-        reply: u64,
-        /// The turns it answers.
-        turns: Vec<TurnId>,
-        /// What it is.
-        kind: &'static str,
-    },
-    /// The responder was asked.
-    Asked {
-        /// For which reply.
-        reply: u64,
-    },
-    /// The responder said something.
-    Words {
-        /// Of which reply.
-        reply: u64,
-    },
-    /// The responder is done.
-    Answered {
-        /// With which reply.
-        reply: u64,
-        /// How it went.
-        outcome: &'static str,
-    },
-    /// A sentence was handed to the voice.
-    Sentence {
-        /// Of which reply.
-        reply: u64,
-    },
-    /// Samples of a sentence came.
-    Synthesised {
-        /// Of which reply.
-        reply: u64,
-    },
-    /// A sentence is being heard.
-    Audible {
-        /// Of which reply.
-        reply: u64,
-    },
-    /// A reply is over.
-    ReplyClosed {
-        /// Which.
-        reply: u64,
-        /// How it went.
-        outcome: &'static str,
-        /// Whether its turns go on, to be answered together with what was said next.
-        go_on: bool,
-    },
-    /// A turn is over without a reply.
-    Over {
-        /// Which.
-        turn: TurnId,
-        /// Why.
-        outcome: &'static str,
-    },
-}
 
 /// A decode of a turn.
 #[derive(Debug, Clone)]
@@ -300,10 +183,9 @@ impl TraceBook {
             return;
         };
         match *seen {
-            Seen::Hush { .. } => {
-                if std::mem::replace(&mut open.voice, false) {
-                    open.mark("pause", now);
-                }
+            Seen::Hush { .. } if open.voice => {
+                open.voice = false;
+                open.mark("pause", now);
             }
             Seen::Partial { .. } => open.mark("partial", now),
             Seen::Ended {

@@ -8,6 +8,7 @@
 
 mod book;
 mod build;
+mod seen;
 #[cfg(test)]
 mod tests;
 
@@ -15,7 +16,8 @@ use std::sync::Arc;
 
 use goobster_core::time::Moment;
 
-pub use book::{Seen, TraceBook};
+pub use book::TraceBook;
+pub use seen::Seen;
 
 /// The names of the spans. `docs/monitoring.md` tells what they mean.
 pub mod span {

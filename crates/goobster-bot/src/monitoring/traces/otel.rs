@@ -178,9 +178,9 @@ impl Exporter {
     pub(super) async fn finish(&self) {
         let provider = self.provider.clone();
         let done = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(LAST));
-        match tokio::time::timeout(LAST + Duration::from_secs(1), done).await {
-            Ok(Ok(Ok(()))) => {}
-            _ => tracing::warn!("the last traces were not sent in time"),
+        let done = tokio::time::timeout(LAST + Duration::from_secs(1), done).await;
+        if !matches!(done, Ok(Ok(Ok(())))) {
+            tracing::warn!("the last traces were not sent in time");
         }
     }
 }
@@ -238,5 +238,70 @@ impl SpanExporter for Counted {
 
     fn set_resource(&mut self, resource: &Resource) {
         self.otlp.set_resource(resource);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::time::Instant;
+
+    use goobster_core::ids::TurnId;
+
+    use super::*;
+    use crate::converse::trace::{Seen, TraceBook};
+
+    fn trace() -> TurnTrace {
+        let mut book = TraceBook::new(1);
+        let turn = TurnId::new(1);
+        book.see(Moment::from_millis(100), Seen::Voice { turn, speaker: 1 });
+        let outcome = "empty";
+        book.see(Moment::from_millis(900), Seen::Over { turn, outcome })
+            .remove(0)
+    }
+
+    fn collector(endpoint: &str, ratio: f64) -> Collector {
+        Collector {
+            endpoint: endpoint.parse().unwrap(),
+            headers: HashMap::new(),
+            ratio,
+            service: "goobster".to_owned(),
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_collector_that_hangs_neither_holds_the_room_nor_the_end_up() {
+        // It takes connections and never answers.
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let at = format!("http://{}/v1/traces", silent.local_addr().unwrap());
+        let exporter = Exporter::begin(collector(&at, 1.0)).unwrap();
+        let (trace, began) = (trace(), Instant::now());
+        assert_eq!(trace.spans.len(), 2);
+        let now = Moment::from_millis(1_000);
+        let kept = (0..4 * QUEUE)
+            .filter(|_| exporter.send(&trace, now, SystemTime::now()).is_some())
+            .count();
+        assert_eq!(kept, QUEUE / 2, "whole turns are dropped");
+        assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+        let ending = Instant::now();
+        exporter.finish().await;
+        assert!(
+            ending.elapsed() < LAST + Duration::from_secs(2),
+            "{:?}",
+            ending.elapsed()
+        );
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn traces_that_are_not_sampled_take_no_place() {
+        let exporter = Exporter::begin(collector("http://127.0.0.1:9/v1/traces", 0.1)).unwrap();
+        let trace = trace();
+        let kept = (0..1_000)
+            .filter(|_| exporter.send(&trace, Moment::ZERO, SystemTime::now()).is_some())
+            .count();
+        // A tenth of a thousand, six standard deviations wide.
+        assert!((43..=157).contains(&kept), "{kept}");
+        assert!(exporter.books.waiting.load(Ordering::Acquire) <= 2 * kept);
+        exporter.finish().await;
     }
 }

@@ -43,7 +43,9 @@ pub(super) fn of(settings: &Monitoring) -> Result<Option<Collector>, Failure> {
             headers(name, &text)?
         }
     };
-    headers.values().for_each(|value| blacken(value));
+    for value in headers.values() {
+        blacken(value);
+    }
     Ok(Some(Collector {
         endpoint: whole(endpoint)?,
         headers,
