@@ -386,4 +386,6 @@ async fn a_rehearsal_moves_every_metric_and_the_status_page_ends_its_session() {
         assert!(said.contains(words), "{words}\n{said}");
     }
     assert!(!said.contains(TOKEN));
+    // Nobody reads a pipe in colour.
+    assert!(said.contains(" INFO ") && !said.contains('\u{1b}'), "{said}");
 }

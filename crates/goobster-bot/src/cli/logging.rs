@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::sync::{OnceLock, PoisonError, RwLock};
 
+use anstream::{AutoStream, ColorChoice};
 use tracing_subscriber::filter::{FilterExt as _, LevelFilter, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -137,7 +138,11 @@ fn filter(verbose: u8, log: &Log) -> EnvFilter {
 /// Logs to stderr, as the configuration says, else as much as `verbose` (the number of -v) asks for. The first call counts.
 pub(super) fn to_stderr(verbose: u8, log: &Log) {
     let (filter, handle) = reload::Layer::new(filter(verbose, log));
-    let lines = tracing_subscriber::fmt::layer().with_writer(Stderr);
+    // Colours as everywhere else: where people look, unless they asked for none.
+    let colours = AutoStream::choice(&io::stderr()) != ColorChoice::Never;
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(Stderr)
+        .with_ansi(colours);
     let lines = match log.format {
         LogFormat::Pretty => lines.boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),

@@ -1,11 +1,13 @@
 //! The configuration: defaults, then the file, then the environment, then the command line.
 //!
-//! - `table`: every setting, once: all else is made of it. `settings`: the typed configuration that the program uses.
+//! - `table`: every setting, once: all else is made of it. `settings`: the typed configuration that the program uses;
+//!   `operating`: the part of it that is for who runs it.
 //! - `value`, `kind`: what a setting takes. `source`: a file, with everything that is wrong with it. `relations`: what
 //!   settings must be to each other. `problem`: how that is told.
 //! - [`page`]: the commented file and the reference. [`reload`]: what a change takes in a running bot.
 
 mod kind;
+mod operating;
 pub mod page;
 mod problem;
 mod relations;
@@ -26,9 +28,9 @@ use goobster_core::ports::LanguageChoice;
 
 pub use kind::{Kind, Sort};
 pub use problem::{Place, Problem};
+pub use operating::{Admission, Cluster, Log, LogFormat, Monitoring, Status, Store};
 pub use settings::{
-    Admission, Brain, Captions, Config, Consent, Discord, Log, LogFormat, Monitoring, Profile, Recogniser,
-    Status, Store, Synthesiser, Talk,
+    Brain, Captions, Config, Consent, Discord, Profile, Recogniser, Synthesiser, Talk,
 };
 pub use value::{Value, read_span, show_span};
 

@@ -135,6 +135,13 @@ pub(super) fn clashes(config: &Config, is_set: impl Fn(&str) -> bool) -> Vec<Cla
             remedy: "set store.redis to the same server on every host".to_owned(),
         });
     }
+    if config.monitoring.otlp_endpoint.is_some() && !cfg!(feature = "otel") {
+        found.push(Clash {
+            keys: &["monitoring.otlp_endpoint"],
+            reason: "this goobster was built without traces".to_owned(),
+            remedy: "build it with `cargo build --release --features otel`, or remove the setting".to_owned(),
+        });
+    }
     if let Err(error) = config.conversation.endpoint().check() {
         found.push(Clash {
             keys: &["conversation.patience", "conversation.max_turn"],
@@ -232,7 +239,7 @@ fn limits(config: &Config, found: &mut Vec<Clash>) {
 
 /// Servers that `network` forbids to contact.
 fn contacts(config: &Config, found: &mut Vec<Clash>) {
-    let servers: [(&'static str, &'static [&'static str], &Option<String>); 4] = [
+    let servers: [(&'static str, &'static [&'static str], &Option<String>); 5] = [
         ("brain.url", &["brain.url", "network"], &config.brain.url),
         (
             "recogniser.url",
@@ -245,6 +252,11 @@ fn contacts(config: &Config, found: &mut Vec<Clash>) {
             &config.synthesiser.url,
         ),
         ("store.redis", &["store.redis", "network"], &config.store.redis),
+        (
+            "monitoring.otlp_endpoint",
+            &["monitoring.otlp_endpoint", "network"],
+            &config.monitoring.otlp_endpoint,
+        ),
     ];
     for (setting, keys, address) in servers {
         let Some(Ok(address)) = address.as_deref().map(url::Url::parse) else {

@@ -131,7 +131,7 @@ pub(super) const SECTIONS: &[(&str, &str)] = &[
     ("log", "What is logged, to stderr. Secrets never are."),
     (
         "monitoring",
-        "Metrics for Prometheus at /metrics, and /healthz and /readyz. Without a password: keep it on this machine.",
+        "Metrics for Prometheus at /metrics, and /healthz and /readyz. Without a password: keep it on this machine. Traces for OpenTelemetry (docs/monitoring.md).",
     ),
     (
         "status",
@@ -315,6 +315,10 @@ pub static SETTINGS: &[Setting] = &[
     setting!("log.format", OneOf(&["pretty", "json"]), Restart, log.format, "How lines look"),
     setting!("log.filter", Words(Sort::Filter), Now, log.filter, "Which lines: a level, or directives", unset "as much as -v asks for"),
     setting!("monitoring.listen", Words(Sort::Listen), Restart, monitoring.listen, "Where to listen", unset "nowhere"),
+    setting!("monitoring.otlp_endpoint", Words(Sort::Web), Restart, monitoring.otlp_endpoint, "The OpenTelemetry collector (OTLP over HTTP) that a trace of each turn is sent to, such as \"http://localhost:4318\"; needs a build with the feature otel", unset "no traces"),
+    setting!("monitoring.otlp_headers_env", Words(Sort::Variable), Restart, monitoring.otlp_headers_env, "The environment variable that holds headers for the collector: name=value, commas between them", unset "none"),
+    setting!("monitoring.otlp_sample_percent", Count(1, 100), Restart, monitoring.otlp_sample_percent, "How many turns of a hundred are traced"),
+    setting!("monitoring.otlp_service_name", Words(Sort::Name), Restart, monitoring.otlp_service_name, "What this service is called in the traces"),
     setting!("status.listen", Words(Sort::Listen), Restart, status.listen, "Where to listen", unset "nowhere"),
     setting!("status.token_env", Words(Sort::Variable), Restart, status.token_env, "The environment variable that holds the token, at least 16 characters"),
     setting!("status.beyond_loopback", Switch, Restart, status.beyond_loopback, "Whether it may listen where other machines reach it (put TLS in front of it)"),

@@ -8,7 +8,8 @@ use goobster_core::limits::{Millis, PolicyKind};
 use goobster_network::Network;
 use jiff::SignedDuration;
 
-use super::settings::{Consent, LogFormat, Profile};
+use super::operating::LogFormat;
+use super::settings::{Consent, Profile};
 
 /// A value, whatever setting it belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]

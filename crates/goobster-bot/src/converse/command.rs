@@ -17,6 +17,7 @@ use crate::cli::exit::Failure;
 use crate::cli::terminal::Terminal;
 use crate::config::Config;
 use crate::engines::{Engines, check_language};
+use crate::monitoring::traces;
 
 /// Holds the conversation and reports it.
 pub async fn run(
@@ -47,11 +48,13 @@ pub(super) async fn hold(
     let people = speakers.len();
     let parts = parts(&engines, config, pace)?;
     let (model, brain) = (parts.recogniser.model().to_owned(), parts.responder.name());
+    let sending = traces::begin(&config.monitoring)?;
     let mut reporter = Reporter::new(terminal, out)?;
     let outcome = tokio::select! {
         outcome = room::hold(parts, speakers, &mut reporter) => outcome,
         () = told_to_stop() => Err(Failure::Failed("stopped before the end of the conversation".to_owned())),
     };
+    sending.finish().await;
     // Whatever happened, what was heard so far is written.
     let files = reporter.finish()?;
     let outcome = outcome?;
@@ -104,6 +107,7 @@ pub fn parts(engines: &Engines, config: &Config, pace: Pace) -> Result<RoomParts
         loudspeaker: None,
         limits: None,
         guard: Guard::open(),
+        traces: traces::told(),
     })
 }
 

@@ -40,6 +40,8 @@ pub enum Told {
     },
     /// Decode this, and report with [`Ear::decoded`].
     Decode {
+        /// The turn.
+        turn: TurnId,
         /// To report with.
         ticket: Ticket,
         /// What to recognise.
@@ -354,7 +356,11 @@ impl Ear {
                         prompt: self.prompt.clone(),
                         abort,
                     };
-                    told.push(Told::Decode { ticket, request });
+                    told.push(Told::Decode {
+                        turn,
+                        ticket,
+                        request,
+                    });
                 }
                 // A speculative decode runs as soon as a core is free; there is nothing to raise once it does.
                 Effect::Promote { .. } => {}

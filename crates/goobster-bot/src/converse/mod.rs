@@ -4,6 +4,7 @@
 //! - [`source`]: where a seat's sound comes from; [`speakers`]: recordings (or a microphone) played a frame at a time.
 //! - [`playout`]: the queue of sentences being heard.
 //! - [`witness`], [`reporter`], [`turnbook`]: what people see, what is written down, and when everything happened.
+//! - [`trace`]: one trace a turn, for who wants to see where its time went.
 //! - [`command`], [`demo`]: `goobster converse` and `goobster demo`; `microphone`: `goobster listen`.
 
 pub mod command;
@@ -17,5 +18,6 @@ pub mod reporter;
 pub mod room;
 pub mod source;
 pub mod speakers;
+pub mod trace;
 pub mod turnbook;
 pub mod witness;

@@ -57,7 +57,7 @@ pub async fn run(args: &Run, config: &Config, common: &Common, terminal: Termina
     let token = BotToken::find(config.discord.token_file.as_deref())?;
     let (late, signs) = (Late::default(), Arc::new(Signs::default()));
     let telling = notify::begin(&signs);
-    let _watch = monitoring::begin(config, &late, &signs).await?;
+    let watch = monitoring::begin(config, &late, &signs).await?;
     let (engines, ladder) = engines(config, common, terminal).await?;
     signs.models_loaded();
     let folder = store::data_folder()?;
@@ -142,7 +142,7 @@ pub async fn run(args: &Run, config: &Config, common: &Common, terminal: Termina
     for task in [keeping, probing, retention, listening, watching] {
         task.abort();
     }
-    opened.flush().await;
+    tokio::join!(opened.flush(), watch.finish());
     ended
 }
 

@@ -3,6 +3,7 @@
 //! - `names`: every metric, named and explained once. `measured`: what is counted where it happens; `gauges`: what is looked
 //!   up when somebody asks.
 //! - `signs`: whether it is alive and ready. `recent`: the last warnings. `latency`: how long people waited.
+//! - `traces`: where the traces of turns go.
 //! - `server`: a small, bounded HTTP server for both; `status`: the page.
 
 mod gauges;
@@ -14,6 +15,7 @@ pub(crate) mod recent;
 mod server;
 pub(crate) mod signs;
 mod status;
+pub(crate) mod traces;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -38,6 +40,16 @@ static PROMETHEUS: OnceLock<PrometheusHandle> = OnceLock::new();
 /// What watches a bot; it ends when this is dropped.
 pub(crate) struct Watch {
     tasks: Vec<JoinHandle<()>>,
+    traces: Option<traces::Sending>,
+}
+
+impl Watch {
+    /// Sends the traces that wait, within a bounded time, and ends.
+    pub(crate) async fn finish(mut self) {
+        if let Some(traces) = self.traces.take() {
+            traces.finish().await;
+        }
+    }
 }
 
 impl Drop for Watch {
@@ -52,7 +64,7 @@ impl Drop for Watch {
 /// can be seen as well.
 ///
 /// # Errors
-/// An address that cannot be listened on; a status page without a token.
+/// An address that cannot be listened on; a status page without a token; a collector that is none.
 pub(crate) async fn begin(config: &Config, late: &Late, signs: &Arc<Signs>) -> Result<Watch, Failure> {
     let mut tasks = Vec::new();
     if let Some(at) = config.monitoring.listen {
@@ -85,7 +97,8 @@ pub(crate) async fn begin(config: &Config, late: &Late, signs: &Arc<Signs>) -> R
             async move { page.answer(request).await }
         })));
     }
-    Ok(Watch { tasks })
+    let traces = Some(traces::begin(&config.monitoring, config.network)?);
+    Ok(Watch { tasks, traces })
 }
 
 /// The exporter; a process has one.

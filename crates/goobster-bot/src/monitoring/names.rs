@@ -60,6 +60,7 @@ metrics! {
     NOT_FOLLOWED = Counter "goobster_turns_not_followed_total": "Turns that were not recognised because more people talked than can be followed";
     ABANDONED = Counter "goobster_decode_threads_abandoned_total": "Decoding threads given up because their decode would not end";
     QUEUE = Gauge "goobster_queue_depth": "What waits, by queue: decodes, finals, events of the call, captions, charges";
+    TRACES = Counter "goobster_traces_total": "Traces of turns for the collector, by outcome: sent, failed, dropped because too many waited";
     SESSIONS = Gauge "goobster_sessions_active": "Sessions that run";
     CALLS = Gauge "goobster_calls": "Voice connections";
     SPEAKERS = Gauge "goobster_speakers": "People in the voice channels, by state: present, heard, talking";

@@ -9,11 +9,12 @@ use goobster_core::ids::TurnId;
 use goobster_core::ports::{AbortFlag, RespondError, RespondRequest, Responder};
 use tokio::sync::mpsc;
 
-use super::{Message, OpenReply, Room};
+use super::{Message, OpenReply, Room, seen};
 use crate::admission::contained::contained;
 use crate::cli::exit::Failure;
 use crate::converse::mouth::Spoken;
 use crate::converse::playout::{PLAYOUT_FRAME, PlayoutEvent};
+use crate::converse::trace::Seen;
 use crate::converse::turnbook::TurnTimes;
 use crate::converse::witness::{Reply, TurnEnd};
 
@@ -48,14 +49,14 @@ impl Room<'_> {
 
     pub(super) fn line_began(&mut self, line: LineId) {
         let now = self.now();
-        let Some(reply) = self
-            .lines
-            .get(&line)
-            .and_then(|reply| self.replies.get_mut(reply))
-        else {
+        let Some(of) = self.lines.get(&line) else {
+            return;
+        };
+        let Some(reply) = self.replies.get_mut(of) else {
             return;
         };
         reply.began.get_or_insert(now);
+        self.tracing.see(now, Seen::Audible { reply: of.get() });
         for turn in &reply.turns {
             if let Some(times) = self.book.get_mut(*turn) {
                 times.audible.get_or_insert(now);
@@ -69,6 +70,9 @@ impl Room<'_> {
         }
         if let Spoken::Samples(_) = &spoken {
             let now = self.now();
+            if let Some(reply) = self.lines.get(&line) {
+                self.tracing.see(now, Seen::Synthesised { reply: reply.get() });
+            }
             for turn in self
                 .lines
                 .get(&line)
@@ -99,6 +103,11 @@ impl Room<'_> {
                 reply, turns, kind, ..
             } => {
                 tracing::debug!(reply = reply.get(), ?kind, "a reply begins");
+                self.trace(Seen::ReplyOpened {
+                    reply: reply.get(),
+                    turns: turns.clone(),
+                    kind: seen::kind(kind),
+                });
                 if kind != ReplyKind::Answer {
                     let now = self.now();
                     for turn in &turns {
@@ -133,6 +142,7 @@ impl Room<'_> {
                 language,
             } => {
                 self.lines.insert(line, reply);
+                self.trace(Seen::Sentence { reply: reply.get() });
                 self.mouth.say(line, text, language);
                 Ok(())
             }
@@ -161,32 +171,12 @@ impl Room<'_> {
                 outcome,
                 text,
                 spoken,
-            } => {
-                self.lines.retain(|_, owner| *owner != reply);
-                let Some(open) = self.replies.remove(&reply) else {
-                    return Ok(());
-                };
-                open.abort.raise();
-                let now = self.now();
-                self.witness.reply(&Reply {
-                    reply,
-                    turns: &open.turns,
-                    outcome,
-                    text: &text,
-                    spoken: &spoken,
-                    from: open.began,
-                    upto: now,
-                    language: self.language(),
-                })?;
-                if outcome == Outcome::Superseded {
-                    // Its turns are answered together with what was said next.
-                    return Ok(());
-                }
-                open.turns
-                    .iter()
-                    .try_for_each(|turn| self.close_turn(*turn, None))
-            }
+            } => self.reply_closed(reply, outcome, &text, &spoken),
             Effect::TurnIgnored { turn, why, .. } => {
+                self.trace(Seen::Over {
+                    turn,
+                    outcome: word(why),
+                });
                 let now = self.now();
                 if self.book.get_mut(turn).is_none() && self.shown.contains(&turn) {
                     // No speech after all, but words of it were shown.
@@ -196,6 +186,43 @@ impl Room<'_> {
             }
             _ => Ok(()),
         }
+    }
+
+    fn reply_closed(
+        &mut self,
+        reply: ReplyId,
+        outcome: Outcome,
+        text: &str,
+        spoken: &str,
+    ) -> Result<(), Failure> {
+        self.lines.retain(|_, owner| *owner != reply);
+        self.trace(Seen::ReplyClosed {
+            reply: reply.get(),
+            outcome: seen::outcome(outcome),
+            go_on: outcome == Outcome::Superseded,
+        });
+        let Some(open) = self.replies.remove(&reply) else {
+            return Ok(());
+        };
+        open.abort.raise();
+        let now = self.now();
+        self.witness.reply(&Reply {
+            reply,
+            turns: &open.turns,
+            outcome,
+            text,
+            spoken,
+            from: open.began,
+            upto: now,
+            language: self.language(),
+        })?;
+        if outcome == Outcome::Superseded {
+            // Its turns are answered together with what was said next.
+            return Ok(());
+        }
+        open.turns
+            .iter()
+            .try_for_each(|turn| self.close_turn(*turn, None))
     }
 
     pub(super) fn close_turn(&mut self, turn: TurnId, ignored: Option<Ignored>) -> Result<(), Failure> {
@@ -227,6 +254,7 @@ impl Room<'_> {
             abort: open.abort.clone(),
         };
         self.running += 1;
+        self.trace(Seen::Asked { reply: reply.get() });
         let (responder, inbox) = (Arc::clone(&self.parts.responder), self.inbox.clone());
         tokio::spawn(async move {
             let relayed = contained(async { relay(reply, responder.as_ref(), request, &inbox).await }).await;

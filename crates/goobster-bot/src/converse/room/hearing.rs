@@ -13,6 +13,7 @@ use super::{FRAME_TIME, Message, Room};
 use crate::admission::contained::contained;
 use crate::cli::exit::Failure;
 use crate::converse::ear::Told;
+use crate::converse::trace::Seen;
 use crate::converse::turnbook::TurnTimes;
 use crate::converse::witness::{FinalCaption, PartialCaption};
 
@@ -35,6 +36,7 @@ impl Room<'_> {
 
     pub(super) fn told_by(&mut self, who: UserId, told: &mut Vec<Told>) -> Result<(), Failure> {
         for told in told.drain(..) {
+            self.trace_told(who, &told);
             let Some(seat) = self.seats.get_mut(&who) else {
                 return Ok(());
             };
@@ -58,10 +60,19 @@ impl Room<'_> {
                         seat.source.name().to_owned(),
                     );
                     let now = self.now();
+                    self.trace(Seen::Ended {
+                        turn,
+                        from,
+                        speech_ended: ended,
+                    });
                     self.book.open(TurnTimes::new(turn, name, ended, now));
                     self.converse(Event::SpeechStopped { who, turn })?;
                 }
-                Told::Decode { ticket, request } => {
+                Told::Decode {
+                    turn,
+                    ticket,
+                    request,
+                } => {
                     self.running += 1;
                     let (recogniser, inbox) = (Arc::clone(&self.parts.recogniser), self.inbox.clone());
                     tokio::spawn(async move {
@@ -72,7 +83,13 @@ impl Room<'_> {
                             let what = format!("the recogniser panicked: {what}");
                             Err(RecogniseError::Engine { what, cause: None })
                         });
-                        let _ = inbox.send(Message::Decoded { who, ticket, result }).await;
+                        let message = Message::Decoded {
+                            who,
+                            turn,
+                            ticket,
+                            result,
+                        };
+                        let _ = inbox.send(message).await;
                     });
                 }
                 Told::Partial {
@@ -143,6 +160,7 @@ impl Room<'_> {
         if let Some(times) = self.book.get_mut(turn) {
             times.captioned = Some(now);
         }
+        self.trace(Seen::Captioned { turn });
         let Some(seat) = self.seats.get(&who) else {
             return Ok(());
         };

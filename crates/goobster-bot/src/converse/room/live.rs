@@ -11,6 +11,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use super::{FRAME_TIME, INBOX, Message, Room, RoomParts, Troubles};
 use crate::cli::exit::Failure;
 use crate::converse::source::Source;
+use crate::converse::trace::Seen;
 use crate::converse::witness::Witness;
 
 /// Frames made up for after a stall of the machine: more would only say what is over.
@@ -148,6 +149,10 @@ impl Room<'_> {
             if self.shown.remove(&turn) {
                 self.witness.dropped(turn)?;
             }
+            self.trace(Seen::Over {
+                turn,
+                outcome: "left",
+            });
             self.close_turn(turn, None)?;
         }
         self.converse(Event::Left { who })

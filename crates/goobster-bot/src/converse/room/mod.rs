@@ -10,6 +10,7 @@
 mod answering;
 mod hearing;
 pub mod live;
+mod seen;
 #[cfg(test)]
 mod tests;
 
@@ -35,6 +36,7 @@ use super::mouth::{Mouth, Spoken, Throat};
 use super::playout::{PLAYOUT_RATE, SharedPlayout};
 use super::source::{Sound, Source};
 use super::speakers::Speaker;
+use super::trace::{Seen, TraceSink, Tracing};
 use super::turnbook::TurnBook;
 use super::witness::Witness;
 use crate::admission::guard::Guard;
@@ -109,12 +111,15 @@ pub struct RoomParts {
     pub limits: Option<LimitsTold>,
     /// Who is followed when more people talk than this machine bears.
     pub guard: Arc<Guard>,
+    /// Where the traces of its turns go.
+    pub traces: Arc<dyn TraceSink>,
 }
 
 /// What tasks report.
 enum Message {
     Decoded {
         who: UserId,
+        turn: TurnId,
         ticket: Ticket,
         result: Result<Recognition, RecogniseError>,
     },
@@ -137,6 +142,8 @@ struct Seat {
     voice: bool,
     voiced: u64,
     turn: Option<TurnId>,
+    /// Whose turns these are, in traces.
+    number: u64,
 }
 
 /// A reply that is open.
@@ -171,6 +178,9 @@ pub struct Room<'w> {
     /// Turns of which a partial caption was shown, until they are over.
     shown: HashSet<TurnId>,
     troubles: Troubles,
+    tracing: Tracing,
+    /// How many have sat down.
+    sat: u64,
 }
 
 /// What failed in a conversation that went on all the same; people were told aloud where that was possible.
@@ -290,6 +300,8 @@ impl<'w> Room<'w> {
             seats: BTreeMap::new(),
             conversation: Conversation::new(parts.conversation.clone()),
             mouth: Mouth::new(parts.throat.clone(), rate, speech),
+            tracing: Tracing::new(seen::random(), Arc::clone(&parts.traces)),
+            sat: 0,
             parts,
             lines: HashMap::new(),
             replies: HashMap::new(),
@@ -324,6 +336,7 @@ impl<'w> Room<'w> {
         )
         .map_err(|e| Failure::Configuration(e.to_string()))?;
         self.conversation.step(now, Event::Joined { who, name });
+        self.sat += 1;
         let seat = Seat {
             source,
             ear,
@@ -331,6 +344,7 @@ impl<'w> Room<'w> {
             voice: false,
             voiced: 0,
             turn: None,
+            number: self.sat,
         };
         self.seats.insert(who, seat);
         Ok(())
@@ -403,8 +417,18 @@ impl<'w> Room<'w> {
 
     fn message(&mut self, message: Message) -> Result<(), Failure> {
         match message {
-            Message::Decoded { who, ticket, result } => {
+            Message::Decoded {
+                who,
+                turn,
+                ticket,
+                result,
+            } => {
                 self.running -= 1;
+                self.trace(Seen::DecodeOver {
+                    turn,
+                    ticket: ticket.get(),
+                    outcome: seen::decoded(&result),
+                });
                 if let Err(error @ (RecogniseError::Model { .. } | RecogniseError::BadRequest(_))) = result {
                     return Err(error.into());
                 }
@@ -417,6 +441,7 @@ impl<'w> Room<'w> {
             }
             Message::Reply { reply, piece } => match piece {
                 ReplyPiece::Text(text) => {
+                    self.trace(Seen::Words { reply: reply.get() });
                     let now = self.now();
                     for turn in self
                         .replies
@@ -439,6 +464,10 @@ impl<'w> Room<'w> {
             },
             Message::ReplyOver { reply, result } => {
                 self.running -= 1;
+                self.trace(Seen::Answered {
+                    reply: reply.get(),
+                    outcome: seen::answered(&result),
+                });
                 match result {
                     Ok(()) => self.converse(Event::ReplyEnded { reply }),
                     Err(RespondError::Aborted) => Ok(()),

@@ -4,7 +4,7 @@
 mod crowd;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use goobster_audio::endpoint::EndpointConfig;
@@ -25,6 +25,7 @@ use crate::admission::guard::Guard;
 use crate::cli::exit::Failure;
 use crate::converse::mouth::Throat;
 use crate::converse::speakers::Speaker;
+use crate::converse::trace::{TraceSink, TurnTrace, Value, field};
 use crate::converse::witness::{FinalCaption, PartialCaption, Reply, TurnEnd, Witness};
 
 struct Hears(&'static str);
@@ -101,6 +102,16 @@ struct Notes {
     troubles: Vec<String>,
     /// From the end of each turn until the endpointer was sure.
     sure_after: Vec<Duration>,
+    traces: Vec<TurnTrace>,
+}
+
+#[derive(Default)]
+struct Kept(Mutex<Vec<TurnTrace>>);
+
+impl TraceSink for Kept {
+    fn take(&self, trace: &TurnTrace, _: Moment) {
+        self.0.lock().unwrap().push(trace.clone());
+    }
 }
 
 impl Witness for Notes {
@@ -157,6 +168,7 @@ fn parts(recogniser: impl SpeechToText + 'static, responder: impl Responder + 's
         loudspeaker: None,
         limits: None,
         guard: Guard::open(),
+        traces: Arc::new(Kept::default()),
         conversation: ConversationConfig::default(),
         endpoint: EndpointConfig::adapting(),
         language: LanguageChoice::Fixed(Language::ENGLISH),
@@ -171,8 +183,11 @@ async fn converse(sentence: &'static str) -> (Notes, Outcome) {
     let file = recording(dir.path(), "ada", 1.5);
     let mut notes = Notes::default();
     let speakers = vec![Speaker::new("Ada".to_owned(), vec![file]).unwrap()];
-    let parts = parts(Hears(sentence), BuiltIn::new());
+    let traces = Arc::new(Kept::default());
+    let mut parts = parts(Hears(sentence), BuiltIn::new());
+    parts.traces = Arc::clone(&traces) as Arc<dyn TraceSink>;
     let outcome = hold(parts, speakers, &mut notes).await.unwrap();
+    notes.traces = std::mem::take(&mut traces.0.lock().unwrap());
     (notes, outcome)
 }
 
@@ -224,6 +239,43 @@ async fn a_timer_that_is_too_long_a_wait_is_not_waited_for_and_that_is_told() {
     assert!(outcome.audio < Duration::from_secs(10), "{:?}", outcome.audio);
     let (notes, _) = converse("Hello.").await;
     assert!(notes.troubles.is_empty(), "{:?}", notes.troubles);
+}
+
+#[tokio::test]
+async fn a_turn_is_one_trace_from_its_first_sample_to_the_end_of_its_reply() {
+    let (notes, _) = converse("Hello.").await;
+    let [trace] = &notes.traces[..] else {
+        panic!("one turn, one trace: {:?}", notes.traces);
+    };
+    assert_eq!(trace.field(field::OUTCOME), Some(Value::Word("answered")));
+    let steps = ["listen", "endpoint", "recognise", "decide", "reply"];
+    let spans: Vec<_> = steps.iter().map(|name| trace.find(name).unwrap()).collect();
+    // Each begins where the one before ends.
+    assert!(spans[0].from < spans[0].upto && spans[0].upto.as_millis() >= 1_400);
+    for pair in spans.windows(2) {
+        assert_eq!(pair[0].upto, pair[1].from, "{pair:?}");
+        assert_eq!(pair[1].parent, Some(0));
+    }
+    for name in ["respond", "synthesise", "play"] {
+        let parent = trace.find(name).unwrap().parent.unwrap();
+        assert_eq!(trace.spans[parent].name, "reply");
+    }
+    // The hum lasts a second.
+    let played = trace.find("play").unwrap();
+    assert!(
+        played.upto.since(played.from) >= Duration::from_millis(900),
+        "{played:?}"
+    );
+    let decodes: Vec<_> = trace.spans.iter().filter(|span| span.name == "decode").collect();
+    assert!(
+        decodes
+            .iter()
+            .any(|span| span.fields.contains(&(field::OUTCOME, Value::Word("recognised")))),
+        "{decodes:?}"
+    );
+    // The timer that rings later answers nobody.
+    let (notes, _) = converse("Set a timer for ten seconds.").await;
+    assert_eq!((notes.replies.len(), notes.traces.len()), (2, 1));
 }
 
 #[tokio::test]

@@ -74,5 +74,6 @@ fn parts(
         loudspeaker: Some(Arc::new(CallVoice::new(link.call()))),
         limits: Some(Arc::new(move || of.upgrade()?.limits_left(guild))),
         guard: Arc::clone(&engines.guard),
+        traces: crate::monitoring::traces::told(),
     }
 }
