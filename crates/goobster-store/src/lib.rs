@@ -5,6 +5,7 @@
 //! - [`EmbeddedStore`]: one crash-safe file, for one process. [`check`] and [`repair`] look after it.
 //! - [`RedisStore`]: a Redis or Valkey server, for many processes.
 //! - [`RedisHosts`]: which of many hosts holds which shard of the gateway, on such a server.
+//! - [`RedisRegister`]: what they remember together.
 //! - [`Resilient`]: either of them, with a memory for when it is down.
 //! - [`Backup`]: either of the lasting ones in one file that can be put back.
 
@@ -17,5 +18,5 @@ mod resilient;
 pub use backup::{BACKUP_FORMAT, Backup, BackupError, Header, Held, Server, StoreKind};
 pub use embedded::{CheckReport, EmbeddedStore, RepairMode, RepairReport, check, repair};
 pub use memory::MemoryStore;
-pub use redis::{RedisHosts, RedisOptions, RedisStore, TimeSource};
+pub use redis::{RedisHosts, RedisOptions, RedisRegister, RedisStore, TimeSource};
 pub use resilient::{Resilient, WhenDown};

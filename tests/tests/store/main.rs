@@ -17,4 +17,5 @@ mod kill9;
 mod original;
 mod outage;
 mod redis_model;
+mod register;
 mod suite;

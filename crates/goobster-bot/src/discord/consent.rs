@@ -142,6 +142,35 @@ impl Bot {
     }
 }
 
+/// How often it is looked who opted out on another host.
+const LEARN_EVERY: Duration = Duration::from_secs(1);
+
+/// Learns from the other hosts who does not want to be heard, until it is called off: what they say there counts here.
+/// Who agrees there is heard here from the next time they join.
+pub(crate) async fn learn(bot: Arc<Bot>) {
+    if !bot.preferences().is_shared() {
+        return;
+    }
+    let mut often = tokio::time::interval(LEARN_EVERY);
+    often.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut failing = false;
+    loop {
+        often.tick().await;
+        let learnt = bot.preferences().refresh().await;
+        match &learnt {
+            Err(error) if !failing => tracing::error!(%error, "it is not known who opts out on other hosts"),
+            Ok(()) if failing => tracing::info!("it is known again who opts out on other hosts"),
+            _ => {}
+        }
+        failing = learnt.is_err();
+        for user in bot.preferences().newly_opted_out() {
+            for call in bot.calls() {
+                call.tell(CallEvent::Consent { user, heard: false });
+            }
+        }
+    }
+}
+
 /// Whether Discord will not take a message however often it is sent.
 fn is_refusal(error: &serenity::Error) -> bool {
     matches!(error, serenity::Error::Http(HttpError::UnsuccessfulRequest(response))

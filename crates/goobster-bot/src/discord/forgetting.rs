@@ -16,7 +16,6 @@ use goobster_core::ids::UserId;
 use goobster_core::limits::{Forget, Forgotten, LimitsError};
 
 use super::bot::{Bot, now};
-use super::preferences::Preferences;
 use super::store::{self, Opened};
 use crate::cli::exit::Failure;
 use crate::config::Config;
@@ -113,7 +112,8 @@ pub(crate) async fn forget_offline(
         .await
         .map_err(|error| Failure::Failed(format!("the store: {error}")))?;
     if opt_out_too {
-        Preferences::open(&folder)?
+        store::preferences(&config.store, &folder)
+            .await?
             .set_opted_out(user, false)
             .await
             .map_err(|cause| Failure::Output { path: folder, cause })?;

@@ -1,18 +1,24 @@
 //! What is remembered between runs beside quotas: guild settings, who opted out, and which calls were open.
 //!
-//! One small JSON file, rewritten as a whole: into a temporary file that takes its place, so a crash leaves the old one or
-//! the new one. A damaged file is an error at start and is left as it is: opt-outs must not be forgotten silently.
+//! Where hosts share a Redis server, guild settings and opt-outs are there (`shared`), and the file holds open calls alone.
+//! Else all of it is one small JSON file, rewritten as a whole: into a temporary file that takes its place, so a crash
+//! leaves the old one or the new one. A damaged file is an error at start and is left as it is: opt-outs must not be forgotten silently.
 
-use std::collections::BTreeMap;
+mod shared;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use goobster_core::cluster::Register;
 use goobster_core::ids::{ChannelId, GuildId, UserId};
+use goobster_core::limits::LimitsError;
 use goobster_core::time::UtcMillis;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use self::shared::Shared;
 use super::bot::now;
 use crate::cli::exit::Failure;
 use crate::custody;
@@ -98,6 +104,8 @@ struct Inner {
     contents: Mutex<Contents>,
     /// Held while the file is written, so that an older state never replaces a newer one.
     writing: Mutex<()>,
+    /// Where guild settings and opt-outs are, if not in the file.
+    shared: Option<Shared>,
 }
 
 impl Preferences {
@@ -130,8 +138,61 @@ impl Preferences {
                 path,
                 contents: Mutex::new(contents),
                 writing: Mutex::default(),
+                shared: None,
             }),
         })
+    }
+
+    /// Reads the preferences of a data folder, but for what hosts share: that is in the register from now on. What the file
+    /// held of it moves there.
+    ///
+    /// # Errors
+    /// As [`Preferences::open`]; a register that cannot be reached.
+    pub(crate) async fn open_shared(folder: &Path, register: Arc<dyn Register>) -> Result<Self, Failure> {
+        let alone = Self::open(folder)?;
+        let contents = alone.read(Contents::clone);
+        let shared = Shared::new(register);
+        let failed = |error: LimitsError| Failure::Failed(format!("the store: {error}"));
+        shared.take_over(&contents).await.map_err(failed)?;
+        let moves = !contents.opted_out.is_empty() || !contents.guilds.is_empty();
+        let inner = Arc::new(Inner {
+            path: alone.inner.path.clone(),
+            contents: Mutex::new(contents),
+            writing: Mutex::default(),
+            shared: Some(shared),
+        });
+        if moves {
+            inner
+                .write()
+                .map_err(|cause| Failure::output(&inner.path, cause))?;
+        }
+        let preferences = Self { inner };
+        preferences.refresh().await.map_err(failed)?;
+        // Those are known from the start.
+        preferences.newly_opted_out();
+        Ok(preferences)
+    }
+
+    /// Learns what other hosts wrote.
+    ///
+    /// # Errors
+    /// The register's.
+    pub(crate) async fn refresh(&self) -> Result<(), LimitsError> {
+        match &self.inner.shared {
+            Some(shared) => shared.refresh(&self.inner.contents, now()).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Whether other hosts may write as well.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.inner.shared.is_some()
+    }
+
+    /// Who opted out, here or elsewhere, since this was last asked.
+    pub(crate) fn newly_opted_out(&self) -> BTreeSet<UserId> {
+        let shared = self.inner.shared.as_ref();
+        shared.map(Shared::newly_opted_out).unwrap_or_default()
     }
 
     /// The file's own words, for a backup; `None` when there is no file.
@@ -161,6 +222,7 @@ impl Preferences {
             path: folder.join(FILE),
             contents: Mutex::new(contents),
             writing: Mutex::default(),
+            shared: None,
         };
         inner.write().map_err(|cause| Failure::output(&inner.path, cause))
     }
@@ -180,18 +242,29 @@ impl Preferences {
         self.read(|contents| contents.calls.clone())
     }
 
-    /// Changes a guild's defaults, and answers when that is on the disk.
+    /// Changes a guild's defaults, and answers when that is stored.
     pub(crate) async fn set_guild(
         &self,
         guild: GuildId,
         change: impl FnOnce(&mut GuildSettings),
     ) -> std::io::Result<()> {
+        if let Some(shared) = &self.inner.shared {
+            // A guild has one host, so nobody else changes it meanwhile.
+            let mut settings = self.guild(guild);
+            change(&mut settings);
+            let stored = shared.put_guild(guild, Some(&settings)).await;
+            return self.stored(stored).await;
+        }
         self.change(|contents| change(contents.guilds.entry(guild).or_default()))
             .await
     }
 
-    /// Remembers whether somebody does not want to be heard, and answers when that is on the disk.
+    /// Remembers whether somebody does not want to be heard, and answers when that is stored.
     pub(crate) async fn set_opted_out(&self, user: UserId, out: bool) -> std::io::Result<()> {
+        if let Some(shared) = &self.inner.shared {
+            let stored = shared.put_opt_out(user, out.then(now), None).await;
+            return self.stored(stored.map(|_| ())).await;
+        }
         self.change(|contents| {
             if out {
                 contents.opted_out.insert(user, now());
@@ -204,6 +277,17 @@ impl Preferences {
 
     /// Somebody who opted out was met: their choice is remembered from now on for as long as it is kept.
     pub(crate) async fn met(&self, user: UserId, now: UtcMillis) -> std::io::Result<()> {
+        if let Some(shared) = &self.inner.shared {
+            let at = self.read(|contents| contents.opted_out.get(&user).copied());
+            return match at.filter(|at| now.since(*at) >= MET_EVERY) {
+                None => Ok(()),
+                // Unless somebody took it back meanwhile.
+                at @ Some(_) => {
+                    let stored = shared.put_opt_out(user, Some(now), at).await;
+                    self.stored(stored.map(|_| ())).await
+                }
+            };
+        }
         self.change(|contents| {
             if let Some(at) = contents.opted_out.get_mut(&user)
                 && now.since(*at) >= MET_EVERY
@@ -217,6 +301,17 @@ impl Preferences {
     /// Forgets the opt-outs of those who were not met for longer than `kept`; how many.
     pub(crate) async fn expire(&self, now: UtcMillis, kept: Duration) -> std::io::Result<usize> {
         let mut gone = 0;
+        if let Some(shared) = &self.inner.shared {
+            let opted_out = self.read(|contents| contents.opted_out.clone());
+            for (user, at) in opted_out {
+                if now.since(at) >= kept {
+                    let struck = shared.put_opt_out(user, None, Some(at)).await;
+                    gone += usize::from(struck.map_err(std::io::Error::other)?);
+                }
+            }
+            self.stored(Ok(())).await?;
+            return Ok(gone);
+        }
         self.change(|contents| {
             let before = contents.opted_out.len();
             contents.opted_out.retain(|_, at| now.since(*at) < kept);
@@ -241,11 +336,25 @@ impl Preferences {
 
     /// Forgets a guild that removed the bot.
     pub(crate) async fn forget_guild(&self, guild: GuildId) -> std::io::Result<()> {
+        if let Some(shared) = &self.inner.shared {
+            let stored = shared.put_guild(guild, None).await;
+            self.stored(stored).await?;
+        }
         self.change(|contents| {
             contents.guilds.remove(&guild);
             contents.calls.remove(&guild);
         })
         .await
+    }
+
+    /// What was written in the register is learnt from there, in the order of all hosts. What was written is written even
+    /// if that fails: it is learnt a second later.
+    async fn stored(&self, written: Result<(), LimitsError>) -> std::io::Result<()> {
+        written.map_err(std::io::Error::other)?;
+        if let Err(error) = self.refresh().await {
+            tracing::warn!(%error, "what was written for all hosts was not read back yet");
+        }
+        Ok(())
     }
 
     fn read<T>(&self, look: impl FnOnce(&Contents) -> T) -> T {
@@ -271,11 +380,15 @@ impl Preferences {
 impl Inner {
     fn write(&self) -> std::io::Result<()> {
         let _turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let contents = self
+        let mut contents = self
             .contents
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
+        if self.shared.is_some() {
+            contents.guilds.clear();
+            contents.opted_out.clear();
+        }
         let folder = self.path.parent().unwrap_or_else(|| Path::new("."));
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
         serde_json::to_writer_pretty(&mut file, &contents)?;
@@ -287,65 +400,4 @@ impl Inner {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const GUILD: GuildId = GuildId::new(7);
-    const ADA: UserId = UserId::new(1);
-
-    #[tokio::test]
-    async fn what_was_set_is_there_after_a_restart() {
-        let folder = tempfile::tempdir().unwrap();
-        let preferences = Preferences::open(folder.path()).unwrap();
-        preferences.set_opted_out(ADA, true).await.unwrap();
-        preferences
-            .set_guild(GUILD, |guild| guild.starters = Starters::Role(9))
-            .await
-            .unwrap();
-        let call = OpenCall {
-            voice: ChannelId::new(70),
-            text: ChannelId::new(71),
-        };
-        preferences.set_call(GUILD, Some(call)).await.unwrap();
-        let again = Preferences::open(folder.path()).unwrap();
-        assert!(again.opted_out(ADA) && !again.opted_out(UserId::new(2)));
-        assert_eq!(again.guild(GUILD).starters, Starters::Role(9));
-        assert_eq!(again.open_calls()[&GUILD], call);
-        again.set_opted_out(ADA, false).await.unwrap();
-        again.forget_guild(GUILD).await.unwrap();
-        let last = Preferences::open(folder.path()).unwrap();
-        assert!(!last.opted_out(ADA) && last.open_calls().is_empty());
-        assert_eq!(last.guild(GUILD), GuildSettings::default());
-    }
-
-    #[tokio::test]
-    async fn an_opt_out_is_kept_as_long_as_it_is_said_and_no_longer() {
-        let folder = tempfile::tempdir().unwrap();
-        // As earlier versions wrote it.
-        std::fs::write(folder.path().join(FILE), "{\"opted_out\": [1, 2]}").unwrap();
-        let preferences = Preferences::open(folder.path()).unwrap();
-        assert!(preferences.opted_out(ADA));
-        let kept = Duration::from_hours(24 * 30);
-        let later = |days: u64| now().after(Duration::from_hours(24 * days));
-        assert_eq!(preferences.expire(later(29), kept).await.unwrap(), 0);
-        // One of them is met again, which counts from then on.
-        preferences.met(ADA, later(20)).await.unwrap();
-        preferences.met(UserId::new(3), later(20)).await.unwrap();
-        assert_eq!(preferences.expire(later(31), kept).await.unwrap(), 1);
-        let again = Preferences::open(folder.path()).unwrap();
-        assert!(again.opted_out(ADA) && !again.opted_out(UserId::new(2)) && !again.opted_out(UserId::new(3)));
-        assert_eq!(again.expire(later(51), kept).await.unwrap(), 1);
-        assert!(!Preferences::open(folder.path()).unwrap().opted_out(ADA));
-    }
-
-    #[test]
-    fn a_damaged_file_is_told_and_left_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join(FILE);
-        std::fs::write(&path, "{\"opted_out\": [1, ").unwrap();
-        let failure = Preferences::open(folder.path()).unwrap_err();
-        assert_eq!(failure.code(), 3);
-        assert!(failure.to_string().contains("preferences.json"), "{failure}");
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "{\"opted_out\": [1, ");
-    }
-}
+mod tests;

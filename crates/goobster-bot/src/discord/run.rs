@@ -20,10 +20,9 @@ use tokio_util::sync::CancellationToken;
 use super::bot::{Bot, BotEngines, BotParts, Late};
 use super::cluster::{self, End, Gateways, Keeper, Kept, Slot};
 use super::handler::Handler;
-use super::preferences::Preferences;
 use super::store::{self, Opened};
 use super::token::BotToken;
-use super::{call, commands, forgetting, notify, permissions, reload};
+use super::{call, commands, consent, forgetting, notify, permissions, reload};
 use crate::admission::calibrate::{self, Calibration};
 use crate::admission::guard::Guard;
 use crate::admission::hearing::Hearing;
@@ -62,7 +61,7 @@ pub async fn run(args: &Run, config: &Config, common: &Common, terminal: Termina
     signs.models_loaded();
     let folder = store::data_folder()?;
     custody::folder(&folder)?;
-    let preferences = Preferences::open(&folder)?;
+    let preferences = store::preferences(&config.store, &folder).await?;
     let limits = config.limits;
     let opened = Opened::open(&config.store, &folder, &limits).await?;
     let (slots, ledger) = opened.ports();
@@ -111,6 +110,7 @@ pub async fn run(args: &Run, config: &Config, common: &Common, terminal: Termina
     let keeping = tokio::spawn(async move { keeper.keep_house().await });
     let probing = tokio::spawn(probe(opened.clone(), folder, Arc::clone(&signs)));
     let retention = tokio::spawn(forgetting::keep_retention(Arc::clone(&bot)));
+    let learning = tokio::spawn(consent::learn(Arc::clone(&bot)));
     let listening = tokio::spawn(reload::on_hangup(
         Arc::clone(&bot),
         args.talk.clone(),
@@ -139,7 +139,7 @@ pub async fn run(args: &Run, config: &Config, common: &Common, terminal: Termina
     {
         tracing::warn!("the shards were not given away in time: others get them when the lease ends");
     }
-    for task in [keeping, probing, retention, listening, watching] {
+    for task in [keeping, probing, retention, learning, listening, watching] {
         task.abort();
     }
     tokio::join!(opened.flush(), watch.finish());

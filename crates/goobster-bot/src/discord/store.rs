@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use goobster_core::limits::{Ledger, LimitsConfig, LimitsError, NodeId, Slots};
-use goobster_store::{EmbeddedStore, RedisOptions, RedisStore, Resilient, WhenDown};
+use goobster_store::{EmbeddedStore, RedisOptions, RedisRegister, RedisStore, Resilient, WhenDown};
 
+use super::preferences::Preferences;
 use crate::cli::exit::Failure;
 use crate::config::Store;
 use crate::custody;
@@ -35,6 +36,20 @@ pub(crate) fn data_folder() -> Result<PathBuf, Failure> {
                 "the system names no home folder: set {FOLDER_VARIABLE} to a folder"
             ))
         })
+}
+
+/// What is remembered between runs: in the folder, and where a server is configured, what hosts share is there.
+///
+/// # Errors
+/// A file that cannot be read or is damaged; a server that cannot be reached.
+pub(crate) async fn preferences(config: &Store, folder: &Path) -> Result<Preferences, Failure> {
+    let Some(url) = &config.redis else {
+        return Preferences::open(folder);
+    };
+    let register = RedisRegister::connect(url, &config.prefix, config.patience)
+        .await
+        .map_err(|error| Failure::Failed(format!("the store: {error}")))?;
+    Preferences::open_shared(folder, Arc::new(register)).await
 }
 
 /// How long a store may take to show that it can be written.

@@ -2,7 +2,7 @@
 //!
 //! - [`plan`]: how many shards a host should hold, and which it gives away. Pure.
 //! - [`Tenure`], [`Timing`]: how long a host may believe that its shards are its own. Pure.
-//! - [`Coordinator`]: what the store that they share must do.
+//! - [`Coordinator`]: what the store that they share must do. [`Register`]: what they remember together.
 //!
 //! A lease is a promise of the store's: until it runs out nobody else gets the shard. The host counts from the moment
 //! *before* it asked, and stops a margin earlier, so a host that cannot reach the store is silent before its lease ends.
@@ -10,10 +10,12 @@
 
 mod lease;
 mod ports;
+mod register;
 mod share;
 
 pub use lease::{Tenure, Timing, TimingError};
 pub use ports::{Beat, Claimed, ClusterError, Coordinator, Gate, Lease, OpenCall, Pulse};
+pub use register::{Changes, Edition, Over, Register};
 pub use share::{Plan, Standing, plan, target};
 
 use std::fmt;

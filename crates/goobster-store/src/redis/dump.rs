@@ -40,17 +40,27 @@ impl Dump {
         })
     }
 
-    /// Whether a key is what a backup is for: usage, sessions' rows and marks, the index of open ones, guilds' epochs.
+    /// Whether a key is what a backup is for: usage, sessions' rows and marks, the index of open ones, guilds' epochs, and
+    /// what people chose.
     /// The script `snapshot.lua` says the same.
     pub(crate) fn is_durable(name: &str) -> bool {
         let last = last(name);
-        ["quota", "served", "open"].contains(&last) || last.starts_with("row:") || last.starts_with("mark:")
+        ["quota", "served", "open", "entries"].contains(&last)
+            || last.starts_with("row:")
+            || last.starts_with("mark:")
     }
 
     /// Whether a key is only there while a process works with the store: places and whatever else is leased. Budgets that
-    /// are set aside outlive their process.
+    /// are set aside, and the numbers that hosts and the register count with, outlive their process.
     pub(crate) fn is_live(name: &str) -> bool {
-        !Self::is_durable(name) && last(name) != "holds"
+        let outlives = matches!(
+            name.split_once("}:"),
+            Some((tag, last)) if last == "holds"
+                || tag == "{register"
+                || tag == "{hosts" && last != "alive"
+                || tag.starts_with("{s") && last == "calls"
+        );
+        !Self::is_durable(name) && !outlives
     }
 
     /// The names of all keys, without the prefix.
@@ -167,13 +177,16 @@ mod tests {
             "{all}:open",
             "{g2}:row:00ff",
             "{u1}:mark:00ff",
+            "{register}:entries",
         ] {
             assert!(Dump::is_durable(durable) && !Dump::is_live(durable), "{durable}");
         }
         for live in ["{g2}:slots", "{all}:claims", "{hosts}:alive"] {
             assert!(!Dump::is_durable(live) && Dump::is_live(live), "{live}");
         }
-        assert!(!Dump::is_durable("{u1}:holds") && !Dump::is_live("{u1}:holds"));
+        for left in ["{u1}:holds", "{hosts}:meta", "{s3}:calls", "{register}:log"] {
+            assert!(!Dump::is_durable(left) && !Dump::is_live(left), "{left}");
+        }
     }
 
     #[test]

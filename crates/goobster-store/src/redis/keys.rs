@@ -107,6 +107,11 @@ impl Keys {
         format!("{}:{{s{shard}}}:calls", self.prefix)
     }
 
+    /// Part of the register that hosts share.
+    pub(super) fn register(&self, what: &str) -> String {
+        format!("{}:{{register}}:{what}", self.prefix)
+    }
+
     /// The open sessions, as `GUILD:USER:SESSION`: a set.
     pub(super) fn open_sessions(&self) -> String {
         format!("{}:{{all}}:open", self.prefix)

@@ -6,7 +6,8 @@
 //!   checks the fence and numbers the charge, then the member's usage in `{user}`, which takes each number once. Whoever
 //!   closes the row repeats its last charge, so that one that stopped half way is finished.
 //! - Places are leases in sorted sets by expiry: a process that dies frees them by falling silent.
-//! - No key lives for ever by accident: every key has an expiry, set in the same script, but for a guild's epoch.
+//! - No key lives for ever by accident: every key has an expiry, set in the same script, but for a guild's epoch, the table
+//!   of hosts and the register of what people chose.
 //!
 //! The server must not evict keys (`maxmemory-policy noeviction`), and how much a crash of the *server* loses is its own
 //! persistence's business (`appendfsync everysec`: one second).
@@ -17,6 +18,7 @@ mod hosts;
 mod keys;
 mod ledger;
 mod link;
+mod register;
 mod scripts;
 mod slots;
 
@@ -27,6 +29,7 @@ use goobster_core::time::UtcMillis;
 
 pub(crate) use self::dump::{Dump, DumpedKey};
 pub use self::hosts::RedisHosts;
+pub use self::register::RedisRegister;
 use self::keys::Keys;
 use self::link::Link;
 

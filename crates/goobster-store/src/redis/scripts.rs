@@ -25,15 +25,19 @@ pub(super) struct Scripts {
     pub(super) host_release: Script,
     pub(super) host_gate: Script,
     pub(super) host_calls: Script,
+    pub(super) register_put: Script,
+    pub(super) register_since: Script,
 }
 
 const PRELUDE: &str = include_str!("lua/prelude.lua");
 const ROW: &str = include_str!("lua/row.lua");
+const REGISTER: &str = include_str!("lua/register.lua");
 
 /// The scripts, hashed once.
 pub(super) static SCRIPTS: LazyLock<Scripts> = LazyLock::new(|| {
     let plain = |own: &str| Script::new(&format!("{PRELUDE}{own}"));
     let row = |own: &str| Script::new(&format!("{PRELUDE}{ROW}{own}"));
+    let register = |own: &str| Script::new(&format!("{PRELUDE}{REGISTER}{own}"));
     Scripts {
         reserve_guild: plain(include_str!("lua/reserve_guild.lua")),
         reserve_slot: plain(include_str!("lua/reserve_slot.lua")),
@@ -54,5 +58,7 @@ pub(super) static SCRIPTS: LazyLock<Scripts> = LazyLock::new(|| {
         host_release: plain(include_str!("lua/host_release.lua")),
         host_gate: plain(include_str!("lua/host_gate.lua")),
         host_calls: plain(include_str!("lua/host_calls.lua")),
+        register_put: register(include_str!("lua/register_put.lua")),
+        register_since: register(include_str!("lua/register_since.lua")),
     }
 });

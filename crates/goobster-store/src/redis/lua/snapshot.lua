@@ -11,7 +11,7 @@ local function put(text) out[#out + 1] = text end
 for _, key in ipairs(keys) do
   local name = string.sub(key, #prefix + 2)
   local last = string.match(name, '}:(.*)$') or ''
-  if last == 'quota' or last == 'served' or last == 'open'
+  if last == 'quota' or last == 'served' or last == 'open' or last == 'entries'
     or string.sub(last, 1, 4) == 'row:' or string.sub(last, 1, 5) == 'mark:' then
     local kind = redis.call('TYPE', key).ok
     local values
