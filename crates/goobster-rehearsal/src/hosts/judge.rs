@@ -1,17 +1,19 @@
 //! What became of the promises when a host was killed and another was told to go down.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use loopback_discord::world::GuildId;
+use loopback_discord::world::{GuildId, MessageId};
 use loopback_discord::{Entry, Seen};
 use serde::Serialize;
 
-use super::town::{Guild, Town};
-use super::{LEASE, PLACES, RENEW, TICK};
+use super::town::{Guild, Quiet, Town};
+use super::{DRAIN, HEEDED, LEASE, PLACES, RENEW, TICK};
 
 /// From a lease's end to a shard that is connected: one renewal until somebody looks, and the way to Discord.
 const CONNECT: Duration = Duration::from_secs(2);
+/// How long sessions that are ended get for their last word.
+const SESSIONS_END: Duration = Duration::from_secs(3);
 /// Between the request for a session and the moment it is charged from, as seen from outside; and the store's commit.
 const COMMIT: Duration = Duration::from_secs(1);
 
@@ -247,11 +249,48 @@ fn undisturbed(
     )
 }
 
+/// Who opted out on another host is heard neither by the host they are on nor by the one that takes it over.
+pub(super) fn unheard(
+    killed: &Killed,
+    quiet: &Quiet,
+    captions: &BTreeSet<MessageId>,
+    opted_out: Duration,
+    entries: &[Entry],
+) -> Finding {
+    let written = |from: Duration, upto: Duration, theirs: bool| {
+        let all = entries.iter().filter(|e| e.at > from && e.at <= upto);
+        all.filter(|e| {
+            matches!(&e.seen, Seen::MessageCreated { channel, message }
+                if *channel == quiet.guild.text && captions.contains(message) == theirs)
+        })
+        .count()
+    };
+    let heeded = opted_out + HEEDED;
+    let before = written(Duration::ZERO, opted_out, true);
+    let (here, there) = (
+        written(heeded, killed.at, true),
+        written(killed.at, Duration::MAX, true),
+    );
+    let successor = killed
+        .again
+        .get(&quiet.guild.id)
+        .map_or(0, |again| written(*again, Duration::MAX, false));
+    finding(
+        format!("who opts out on one host is not heard on another {HEEDED:?} later, nor after a takeover"),
+        before > 0 && here + there == 0 && successor > 0,
+        format!(
+            "{before} captions before, {here} after it, {there} by the successor, who wrote {successor} of others"
+        ),
+    )
+}
+
 fn handed_over(rolled: &RolledOver) -> Finding {
+    // Each session says good-bye, the shards are given away, and somebody looks.
+    let within = DRAIN + SESSIONS_END + RENEW + CONNECT;
     let slowest = slowest(&rolled.shards, &rolled.taken, rolled.at);
     finding(
-        "a host that is told to go down hands its shards over and ends with 0".to_owned(),
-        slowest.is_some() && rolled.code == Some(0),
+        format!("a host that is told to go down ends with 0, and others hold its shards within {within:?}"),
+        slowest.is_some_and(|slowest| slowest <= within) && rolled.code == Some(0),
         format!(
             "{} shards, the slowest after {}; exit code {:?}",
             rolled.shards.len(),

@@ -22,7 +22,7 @@ use crate::stage::BotCommand;
 use crate::stage::bot::Bot;
 use judge::{Killed, RolledOver};
 use redis::Redis;
-use town::Town;
+use town::{Quiet, Town};
 
 /// What the hosts are told of leases.
 const LEASE: Duration = Duration::from_secs(4);
@@ -30,9 +30,14 @@ const RENEW: Duration = Duration::from_secs(1);
 /// The shortest time that places may be set to.
 const PLACES: Duration = Duration::from_secs(15);
 const TICK: Duration = Duration::from_secs(1);
+/// How long running sessions may go on when a host is told to go down.
+const DRAIN: Duration = Duration::from_secs(6);
 /// How often it is looked.
 const LOOK: Duration = Duration::from_millis(100);
 const WITHIN: Duration = Duration::from_secs(90);
+/// How long after it was told that somebody opted out a caption of theirs may still be written: every host looks once a second,
+/// and what was said before is written when it was recognised.
+const HEEDED: Duration = Duration::from_secs(4);
 
 /// What to rehearse.
 #[derive(Debug, Clone)]
@@ -76,6 +81,30 @@ impl Stage {
                 Some((pair[0].parse().ok()?, host.parse().ok()?))
             })
             .collect()
+    }
+
+    /// The host with the most shards.
+    async fn busiest(&self) -> Result<usize, RehearsalError> {
+        let holders = self.holders().await;
+        let host = holders
+            .values()
+            .copied()
+            .max_by_key(|host| holders.values().filter(|other| *other == host).count());
+        host.ok_or_else(|| self.failed("no host holds anything"))
+    }
+
+    /// Somebody who talks in a guild of this host's and opts out in a guild of another's.
+    async fn quiet(&self, town: &Town, host: usize) -> Result<Quiet, RehearsalError> {
+        let holders = self.holders().await;
+        let served = |here: bool| {
+            let mut guilds = town.guilds.iter();
+            guilds.find(|guild| (holders.get(&guild.shard) == Some(&host)) == here)
+        };
+        let (Some(guild), Some(elsewhere)) = (served(true), served(false)) else {
+            return Err(self.failed("one host serves every guild"));
+        };
+        Quiet::join(&self.loopback, *guild, *elsewhere)
+            .map_err(|error| self.failed(&format!("nobody can join: {error:?}")))
     }
 
     /// The shards that identified since, each with when it last did.
@@ -166,6 +195,8 @@ pub async fn rehearse_hosts(options: Hosts) -> Result<HostsReport, RehearsalErro
     stage.until("the shards are shared and connected", shared).await?;
     // Nobody gives a shard back any more.
     sleep(RENEW * 2).await;
+    let host = stage.busiest().await?;
+    let quiet = stage.quiet(&town, host).await?;
     let started = town.start_sessions(&stage.loopback).await;
     let joined = async || {
         town.guilds
@@ -176,9 +207,14 @@ pub async fn rehearse_hosts(options: Hosts) -> Result<HostsReport, RehearsalErro
         .until("a session runs in every guild", joined)
         .await
         .map_err(|error| stage.failed(&format!("{error}; {}", town.answers(&stage.loopback))))?;
-    let talking = town.talk(&stage.loopback, frames);
+    let talking = town.talk(&quiet, &stage.loopback, &frames);
     let load = measure(&stage, options.calm, town.guilds.len(), options.hosts).await;
-    let killed = kill(&mut stage, &town, &started).await?;
+    let opted_out = stage.now();
+    quiet
+        .opt_out(&stage.loopback)
+        .map_err(|error| stage.failed(&format!("nobody can opt out: {error:?}")))?;
+    sleep(HEEDED + Duration::from_secs(2)).await;
+    let killed = kill(&mut stage, host, &town, &started).await?;
     let rolled = if options.rolling {
         Some(roll(&mut stage, killed.host).await?)
     } else {
@@ -186,7 +222,11 @@ pub async fn rehearse_hosts(options: Hosts) -> Result<HostsReport, RehearsalErro
     };
     drop(talking);
     let entries = stage.loopback.recorded().all();
-    let report = judge::judge(load, &killed, rolled.as_ref(), &entries, &town);
+    let mut report = judge::judge(load, &killed, rolled.as_ref(), &entries, &town);
+    let captions = quiet.captions(&stage.loopback);
+    report
+        .findings
+        .push(judge::unheard(&killed, &quiet, &captions, opted_out, &entries));
     for bot in &mut stage.bots {
         bot.terminate();
     }
@@ -214,6 +254,7 @@ fn config(scripted: &Scripted, redis: &str, n: usize) -> toml::Table {
     };
     section("store", vec![("redis", redis.into()), ("lease", seconds(PLACES))]);
     section("limits", vec![("tick", seconds(TICK)), ("per_user", 1.into())]);
+    section("discord", vec![("drain", seconds(DRAIN))]);
     section(
         "cluster",
         vec![
@@ -242,18 +283,14 @@ async fn measure(stage: &Stage, calm: Duration, sessions: usize, hosts: usize) -
     }
 }
 
-/// Kills the host with the most guilds, and watches until the places of its sessions are free.
+/// Kills a host, and watches until the places of its sessions are free.
 async fn kill(
     stage: &mut Stage,
+    host: usize,
     town: &Town,
     started: &BTreeMap<GuildId, Duration>,
 ) -> Result<Killed, RehearsalError> {
     let holders = stage.holders().await;
-    let host = holders
-        .values()
-        .copied()
-        .max_by_key(|host| holders.values().filter(|other| *other == host).count());
-    let host = host.ok_or_else(|| stage.failed("no host holds anything"))?;
     let shards: Vec<u32> = holders
         .iter()
         .filter(|(_, h)| **h == host)

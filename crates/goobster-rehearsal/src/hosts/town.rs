@@ -1,13 +1,13 @@
-//! Guilds on every shard, each with a member who asks for a session and talks.
+//! Guilds on every shard, each with a member who asks for a session and talks; and somebody who does not want to be heard.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use loopback_discord::Loopback;
 use loopback_discord::world::act::Act;
 use loopback_discord::world::channel::ChannelKind;
-use loopback_discord::world::{ApiError, ChannelId, GuildId, UserId};
+use loopback_discord::world::{ApiError, ChannelId, GuildId, MessageId, UserId};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::RehearsalError;
@@ -22,6 +22,54 @@ pub(super) struct Guild {
     pub(super) shard: u32,
     pub(super) owner: UserId,
     pub(super) text: ChannelId,
+    pub(super) voice: ChannelId,
+}
+
+/// Somebody who talks in one guild, and opts out in another, which another host serves.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Quiet {
+    pub(super) user: UserId,
+    pub(super) guild: Guild,
+    pub(super) elsewhere: Guild,
+}
+
+impl Quiet {
+    /// What they are called, and so what their captions begin with.
+    pub(super) const NAME: &str = "Quiet";
+
+    /// They join.
+    pub(super) fn join(loopback: &Loopback, guild: Guild, elsewhere: Guild) -> Result<Self, ApiError> {
+        loopback.world(|w| {
+            let user = w.add_user(Self::NAME, false);
+            w.add_member(guild.id, user)?;
+            w.add_member(elsewhere.id, user)?;
+            w.join_voice(guild.voice, user, &format!("session-{user}"), (false, false))?;
+            Ok(Self {
+                user,
+                guild,
+                elsewhere,
+            })
+        })
+    }
+
+    /// They do not want to be heard any more.
+    pub(super) fn opt_out(&self, loopback: &Loopback) -> Result<(), ApiError> {
+        let deed = Act::command("privacy optout");
+        loopback
+            .world(|w| w.interact(self.user, self.elsewhere.text, deed))
+            .map(|_| ())
+    }
+
+    /// The messages with a caption of theirs.
+    pub(super) fn captions(&self, loopback: &Loopback) -> BTreeSet<MessageId> {
+        let named = |content: &str| content.contains(Self::NAME);
+        loopback.world(|w| {
+            let all = w.messages(self.guild.text);
+            all.filter(|message| named(&message.content))
+                .map(|message| message.id)
+                .collect()
+        })
+    }
 }
 
 /// All guilds.
@@ -58,6 +106,7 @@ impl Town {
                     shard,
                     owner,
                     text,
+                    voice,
                 }))
             })?;
             guilds.extend(made);
@@ -99,19 +148,26 @@ impl Town {
     }
 
     /// Everybody talks, again and again, until the answer is dropped.
-    pub(super) fn talk(&self, loopback: &Arc<Loopback>, frames: Vec<Vec<u8>>) -> Vec<AbortOnDropHandle<()>> {
+    pub(super) fn talk(
+        &self,
+        quiet: &Quiet,
+        loopback: &Arc<Loopback>,
+        frames: &[Vec<u8>],
+    ) -> Vec<AbortOnDropHandle<()>> {
         let lasts = Duration::from_millis(20) * u32::try_from(frames.len()).unwrap_or(u32::MAX);
-        let talk = |(n, guild): (usize, &Guild)| {
-            let (loopback, frames, guild) = (Arc::clone(loopback), frames.clone(), *guild);
+        let talk = |(n, (guild, who)): (usize, (GuildId, UserId))| {
+            let (loopback, frames) = (Arc::clone(loopback), frames.to_vec());
             AbortOnDropHandle::new(tokio::spawn(async move {
                 tokio::time::sleep(Duration::from_millis(150) * u32::try_from(n).unwrap_or(0)).await;
                 loop {
                     // While the bot is not there, nobody hears it.
-                    let _ = loopback.speak(guild.id, guild.owner, frames.clone());
+                    let _ = loopback.speak(guild, who, frames.clone());
                     tokio::time::sleep(lasts + Duration::from_secs(2)).await;
                 }
             }))
         };
-        self.guilds.iter().enumerate().map(talk).collect()
+        let owners = self.guilds.iter().map(|guild| (guild.id, guild.owner));
+        let all = owners.chain([(quiet.guild.id, quiet.user)]);
+        all.enumerate().map(talk).collect()
     }
 }
