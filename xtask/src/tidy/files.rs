@@ -13,7 +13,7 @@ use crate::shell;
 const LONG: usize = 400;
 
 /// What may stand at the top of the repository.
-const TOP: [&str; 24] = [
+const TOP: [&str; 25] = [
     ".cargo",
     ".ci",
     ".config",

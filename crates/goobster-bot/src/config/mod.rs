@@ -27,11 +27,9 @@ use goobster_core::language::Language;
 use goobster_core::ports::LanguageChoice;
 
 pub use kind::{Kind, Sort};
-pub use problem::{Place, Problem};
 pub use operating::{Admission, Cluster, Log, LogFormat, Monitoring, Status, Store};
-pub use settings::{
-    Brain, Captions, Config, Consent, Discord, Profile, Recogniser, Synthesiser, Talk,
-};
+pub use problem::{Place, Problem};
+pub use settings::{Brain, Captions, Config, Consent, Discord, Profile, Recogniser, Synthesiser, Talk};
 pub use value::{Value, read_span, show_span};
 
 use crate::cli::exit::Failure;

@@ -48,7 +48,7 @@ pub(super) async fn hold(
     let people = speakers.len();
     let parts = parts(&engines, config, pace)?;
     let (model, brain) = (parts.recogniser.model().to_owned(), parts.responder.name());
-    let sending = traces::begin(&config.monitoring)?;
+    let sending = traces::begin(&config.monitoring, config.network)?;
     let mut reporter = Reporter::new(terminal, out)?;
     let outcome = tokio::select! {
         outcome = room::hold(parts, speakers, &mut reporter) => outcome,

@@ -249,8 +249,11 @@ fn config(scripted: &Scripted, redis: &str, n: usize) -> toml::Table {
     let mut config = toml::Table::new();
     scripted.configure(&mut config);
     let mut section = |name: &str, settings: Vec<(&str, toml::Value)>| {
-        let settings = settings.into_iter().map(|(key, value)| (key.to_owned(), value));
-        config.insert(name.to_owned(), toml::Table::from_iter(settings).into());
+        let settings: toml::Table = settings
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), value))
+            .collect();
+        config.insert(name.to_owned(), settings.into());
     };
     section("store", vec![("redis", redis.into()), ("lease", seconds(PLACES))]);
     section("limits", vec![("tick", seconds(TICK)), ("per_user", 1.into())]);
@@ -335,7 +338,7 @@ async fn kill(
                     .number(&format!("HGET goobster:{key}:quota total"))
                     .await;
                 charged.insert(guild.id, Duration::from_secs_f64(total / 1000.0));
-                town.ask(&stage.loopback, guild);
+                guild.ask(&stage.loopback);
             }
         }
         sleep(Duration::from_millis(1500)).await;

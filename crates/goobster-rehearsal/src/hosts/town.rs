@@ -25,6 +25,16 @@ pub(super) struct Guild {
     pub(super) voice: ChannelId,
 }
 
+impl Guild {
+    /// Its member asks for a session.
+    pub(super) fn ask(&self, loopback: &Loopback) {
+        let asked = loopback.world(|w| w.interact(self.owner, self.text, Act::command("voice start")));
+        if let Err(error) = asked {
+            tracing::warn!(%error, "a session could not be asked for");
+        }
+    }
+}
+
 /// Somebody who talks in one guild, and opts out in another, which another host serves.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Quiet {
@@ -118,19 +128,11 @@ impl Town {
     pub(super) async fn start_sessions(&self, loopback: &Loopback) -> BTreeMap<GuildId, Duration> {
         let mut asked = BTreeMap::new();
         for guild in &self.guilds {
-            self.ask(loopback, guild);
+            guild.ask(loopback);
             asked.insert(guild.id, loopback.recorded().elapsed());
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         asked
-    }
-
-    /// A guild's member asks for a session.
-    pub(super) fn ask(&self, loopback: &Loopback, guild: &Guild) {
-        let asked = loopback.world(|w| w.interact(guild.owner, guild.text, Act::command("voice start")));
-        if let Err(error) = asked {
-            tracing::warn!(%error, "a session could not be asked for");
-        }
     }
 
     /// What was written in the guilds' channels, shortened: for the word on why something failed.

@@ -29,9 +29,9 @@ use goobster_core::time::UtcMillis;
 
 pub(crate) use self::dump::{Dump, DumpedKey};
 pub use self::hosts::RedisHosts;
-pub use self::register::RedisRegister;
 use self::keys::Keys;
 use self::link::Link;
+pub use self::register::RedisRegister;
 
 /// Whose clock dates the charges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

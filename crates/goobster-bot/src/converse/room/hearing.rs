@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use goobster_core::conversation::Event;
+use goobster_core::hearing::Ticket;
 use goobster_core::ids::{TurnId, UserId};
 use goobster_core::language::Language;
-use goobster_core::ports::{LanguageChoice, RecogniseError, Recognition};
+use goobster_core::ports::{LanguageChoice, RecogniseError, RecogniseRequest, Recognition};
 use goobster_core::time::Moment;
 
 use super::{FRAME_TIME, Message, Room};
@@ -73,24 +74,7 @@ impl Room<'_> {
                     ticket,
                     request,
                 } => {
-                    self.running += 1;
-                    let (recogniser, inbox) = (Arc::clone(&self.parts.recogniser), self.inbox.clone());
-                    tokio::spawn(async move {
-                        let heard = contained(async { recogniser.recognise(request).await }).await;
-                        // Without an answer the turn would wait for ever.
-                        let result = heard.unwrap_or_else(|what| {
-                            tracing::error!(what, "a recogniser panicked");
-                            let what = format!("the recogniser panicked: {what}");
-                            Err(RecogniseError::Engine { what, cause: None })
-                        });
-                        let message = Message::Decoded {
-                            who,
-                            turn,
-                            ticket,
-                            result,
-                        };
-                        let _ = inbox.send(message).await;
-                    });
+                    self.decode((who, turn), ticket, request);
                 }
                 Told::Partial {
                     turn,
@@ -143,6 +127,28 @@ impl Room<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Begins a decode; its end is told to the room.
+    fn decode(&mut self, (who, turn): (UserId, TurnId), ticket: Ticket, request: RecogniseRequest) {
+        self.running += 1;
+        let (recogniser, inbox) = (Arc::clone(&self.parts.recogniser), self.inbox.clone());
+        tokio::spawn(async move {
+            let heard = contained(async { recogniser.recognise(request).await }).await;
+            // Without an answer the turn would wait for ever.
+            let result = heard.unwrap_or_else(|what| {
+                tracing::error!(what, "a recogniser panicked");
+                let what = format!("the recogniser panicked: {what}");
+                Err(RecogniseError::Engine { what, cause: None })
+            });
+            let message = Message::Decoded {
+                who,
+                turn,
+                ticket,
+                result,
+            };
+            let _ = inbox.send(message).await;
+        });
     }
 
     pub(super) fn final_caption(

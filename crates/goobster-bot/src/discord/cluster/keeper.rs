@@ -144,7 +144,7 @@ impl Keeper {
             match cluster.port.claim(plan.claim).await {
                 Ok(claimed) => {
                     for claimed in claimed {
-                        self.gain(claimed);
+                        self.gain(&claimed);
                     }
                 }
                 // What it may have taken is never renewed, and falls to somebody when its lease ends.
@@ -155,9 +155,9 @@ impl Keeper {
     }
 
     /// Begins a shard.
-    fn gain(&self, claimed: Claimed) {
+    fn gain(&self, claimed: &Claimed) {
         let lease = claimed.lease;
-        tracing::info!(shard = %lease.shard, fence = %lease.fence, from = claimed.from, "this host holds a shard");
+        tracing::info!(shard = %lease.shard, fence = %lease.fence, from = claimed.from.as_deref(), "this host holds a shard");
         if claimed.from.is_some() {
             counter!(names::TAKEOVERS).increment(1);
             self.settle_later();

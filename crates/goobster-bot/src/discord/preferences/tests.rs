@@ -182,6 +182,8 @@ async fn a_register_that_is_down_stores_nothing_and_forgets_nothing() {
     assert!(preferences.set_guild(GUILD, |_| {}).await.is_err());
     assert!(preferences.refresh().await.is_err());
     assert!(preferences.opted_out(ADA));
-    let failure = Preferences::open_shared(folder.path(), register).await.unwrap_err();
+    let failure = Preferences::open_shared(folder.path(), register)
+        .await
+        .unwrap_err();
     assert!(failure.to_string().contains("the store"), "{failure}");
 }

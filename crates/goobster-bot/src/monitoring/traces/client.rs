@@ -56,7 +56,10 @@ impl HttpClient for Client {
     }
 }
 
-async fn post(http: &goobster_network::Client, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+async fn post(
+    http: &goobster_network::Client,
+    request: Request<Bytes>,
+) -> Result<Response<Bytes>, HttpError> {
     // An error of the library names the address, which may hold a password.
     let nameless = Error::without_url;
     let (head, body) = request.into_parts();

@@ -35,7 +35,9 @@ pub(crate) struct Sending {
 pub(crate) fn begin(settings: &Monitoring, network: Network) -> Result<Sending, Failure> {
     #[cfg(feature = "otel")]
     {
-        let exporter = settings::of(settings, network)?.map(otel::Exporter::begin).transpose()?;
+        let exporter = settings::of(settings, network)?
+            .map(otel::Exporter::begin)
+            .transpose()?;
         otel::install(exporter.clone());
         Ok(Sending { exporter })
     }

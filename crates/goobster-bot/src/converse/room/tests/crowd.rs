@@ -62,7 +62,7 @@ async fn with_seats_for_all_nobody_is_left_out() {
 #[tokio::test]
 async fn under_load_captions_come_without_growing() {
     let dir = tempfile::tempdir().unwrap();
-    let classes = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let classes = Arc::new(Mutex::new(Vec::new()));
     for level in [Level::Full, Level::NoPartials] {
         let parts = parts(Classes(Arc::clone(&classes)), BuiltIn::new());
         parts.guard.set_level(level);
@@ -76,7 +76,7 @@ async fn under_load_captions_come_without_growing() {
 }
 
 /// Notes what it is asked for.
-struct Classes(Arc<std::sync::Mutex<Vec<DecodeClass>>>);
+struct Classes(Arc<Mutex<Vec<DecodeClass>>>);
 
 impl SpeechToText for Classes {
     fn recognise(&self, request: RecogniseRequest) -> PortFuture<'_, Result<Recognition, RecogniseError>> {
