@@ -80,16 +80,25 @@ const MET_EVERY: Duration = Duration::from_hours(24);
 
 /// Reads opt-outs with their dates, or the list without dates that earlier versions wrote: those begin to count now.
 fn opt_outs<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<UserId, UtcMillis>, D::Error> {
+    // An untagged enum reads keys as text alone.
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Written {
-        Dated(BTreeMap<UserId, UtcMillis>),
+        Dated(BTreeMap<String, UtcMillis>),
         List(Vec<UserId>),
     }
-    Ok(match Written::deserialize(from)? {
-        Written::Dated(dated) => dated,
-        Written::List(list) => list.into_iter().map(|user| (user, now())).collect(),
-    })
+    match Written::deserialize(from)? {
+        Written::Dated(dated) => dated
+            .into_iter()
+            .map(|(user, at)| {
+                let id = user.parse().map_err(|_| {
+                    serde::de::Error::custom(format!("opted_out names {user:?}, which is no user's id"))
+                })?;
+                Ok((UserId::new(id), at))
+            })
+            .collect(),
+        Written::List(list) => Ok(list.into_iter().map(|user| (user, now())).collect()),
+    }
 }
 
 /// The preferences; clones share one file.

@@ -209,6 +209,11 @@ pub async fn rehearse_hosts(options: Hosts) -> Result<HostsReport, RehearsalErro
         .map_err(|error| stage.failed(&format!("{error}; {}", town.answers(&stage.loopback))))?;
     let talking = town.talk(&quiet, &stage.loopback, &frames);
     let load = measure(&stage, options.calm, town.guilds.len(), options.hosts).await;
+    // The latest may still be growing, and goes when they opt out.
+    let captioned = async || quiet.captions(&stage.loopback).len() > 1;
+    stage
+        .until("there are captions of who will opt out", captioned)
+        .await?;
     let opted_out = stage.now();
     quiet
         .opt_out(&stage.loopback)
