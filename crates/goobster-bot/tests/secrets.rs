@@ -279,6 +279,8 @@ async fn a_bot_that_tells_all_it_can_tells_no_secret() {
     assert!(token.len() > 20);
     let mut secrets = known();
     secrets.push(token);
+    // As it is sent: the beginning of it is too much already.
+    secrets.push(format!("ann:{}", &CHAT_PASSWORD[..8]));
     // It did log as much as it can, of every part, and the server that repeats keys was asked.
     for part in ["TRACE", "serenity", "songbird", "goobster", "hyper", "[hidden]"] {
         assert!(raw.contains(part), "nothing of {part} was logged");

@@ -4,6 +4,8 @@ use std::io::{self, Write};
 use std::sync::{OnceLock, PoisonError, RwLock};
 
 use anstream::{AutoStream, ColorChoice};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use tracing_subscriber::filter::{FilterExt as _, LevelFilter, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -19,8 +21,8 @@ const BLACK: &str = "[hidden]";
 /// Shorter "secrets" would blacken ordinary words.
 const SHORTEST_SECRET: usize = 8;
 
-/// Secrets kept at most; a process has one token and a few keys.
-const MOST: usize = 16;
+/// Secrets kept at most; a process has one token, a few keys, and a few addresses with passwords in three forms.
+const MOST: usize = 64;
 
 static SECRETS: RwLock<Vec<String>> = RwLock::new(Vec::new());
 
@@ -53,6 +55,7 @@ pub fn blacken_all(config: &Config) {
         &config.recogniser.url,
         &config.synthesiser.url,
         &config.store.redis,
+        &config.monitoring.otlp_endpoint,
     ];
     for address in addresses.into_iter().flatten() {
         blacken_address(address);
@@ -74,31 +77,45 @@ const PROXIES: [&str; 6] = [
     "all_proxy",
 ];
 
-/// Blackens the password of an address, as it is written and as it is sent, and the values of its query, where some servers
+/// Blackens the password of an address, as it is written and as it is sent (alone, and with its user in base64), and the values of its query, where some servers
 /// want their key.
 fn blacken_address(address: &str) {
     let Ok(url) = url::Url::parse(address) else { return };
     if let Some(password) = url.password() {
         blacken(password);
-        let decoded = url::form_urlencoded::parse(format!("p={}", password.replace('+', "%2B")).as_bytes())
-            .next()
-            .map(|(_, value)| value.into_owned());
-        if let Some(decoded) = decoded {
-            blacken(&decoded);
-        }
+        let password = decoded(password);
+        blacken(&password);
+        let both = format!("{}:{password}", decoded(url.username()));
+        blacken(STANDARD.encode(both).trim_end_matches('='));
     }
     for (_, value) in url.query_pairs() {
         blacken(&value);
     }
 }
 
-/// The text with every known secret blackened.
+/// Part of an address without its percents.
+fn decoded(part: &str) -> String {
+    let query = format!("p={}", part.replace('+', "%2B"));
+    url::form_urlencoded::parse(query.as_bytes())
+        .next()
+        .map(|(_, value)| value.into_owned())
+        .unwrap_or_default()
+}
+
+/// The text with every known secret blackened, and whatever begins like one: what a server says may have been cut short.
 pub fn blackened(text: &str) -> String {
     let secrets = SECRETS.read().unwrap_or_else(PoisonError::into_inner);
     let mut text = text.to_owned();
     for secret in secrets.iter() {
-        if text.contains(secret.as_str()) {
-            text = text.replace(secret.as_str(), BLACK);
+        // A secret that was kept is at least as long; its beginning may end within a character.
+        let beginning = secret.floor_char_boundary(SHORTEST_SECRET);
+        let mut from = 0;
+        while let Some(found) = text[from..].find(&secret[..beginning]) {
+            let at = from + found;
+            let alike = text[at..].chars().zip(secret.chars()).take_while(|(a, b)| a == b);
+            let length: usize = alike.map(|(a, _)| a.len_utf8()).sum();
+            text.replace_range(at..at + length, BLACK);
+            from = at + BLACK.len();
         }
     }
     text
@@ -199,7 +216,13 @@ mod tests {
     fn passwords_of_addresses_are_secrets_as_written_and_as_sent() {
         blacken_address("redis://me:s%2Fcret%2Bpass%40word@redis.example.com/");
         blacken_address("http://chat.example.com/v1?key=query-key-value");
-        for leak in ["s%2Fcret%2Bpass%40word", "s/cret+pass@word", "query-key-value"] {
+        let sent = STANDARD.encode("me:s/cret+pass@word");
+        for leak in [
+            "s%2Fcret%2Bpass%40word",
+            "s/cret+pass@word",
+            "query-key-value",
+            sent.trim_end_matches('='),
+        ] {
             assert_eq!(blackened(&format!("a {leak} b")), "a [hidden] b");
         }
     }
@@ -212,5 +235,18 @@ mod tests {
             blackened("token=correct-horse-battery; Authorization: Bot correct-horse-battery abc"),
             "token=[hidden]; Authorization: Bot [hidden] abc"
         );
+    }
+
+    #[test]
+    fn a_secret_that_was_cut_short_is_blackened_as_well() {
+        blacken("open-sesame-open-sésame");
+        assert_eq!(
+            blackened("you sent open-sesame-op… and open-sesame-open-sésame; open it"),
+            "you sent [hidden]… and [hidden]; open it"
+        );
+        assert_eq!(blackened("open-ses"), "[hidden]");
+        // One of multiple bytes from its beginning.
+        blacken("пароль-пароль");
+        assert_eq!(blackened("пароль-пар"), "[hidden]");
     }
 }
