@@ -247,6 +247,7 @@ mod tests {
     use std::time::Instant;
 
     use goobster_core::ids::TurnId;
+    use goobster_network::{Hosts, Network};
 
     use super::*;
     use crate::converse::trace::{Seen, TraceBook};
@@ -261,8 +262,11 @@ mod tests {
     }
 
     fn collector(endpoint: &str, ratio: f64) -> Collector {
+        let endpoint: url::Url = endpoint.parse().unwrap();
+        let hosts = Hosts::of(Network::Open, "monitoring.otlp_endpoint", &endpoint).unwrap();
         Collector {
-            endpoint: endpoint.parse().unwrap(),
+            endpoint,
+            hosts,
             headers: HashMap::new(),
             ratio,
             service: "goobster".to_owned(),
