@@ -1,5 +1,5 @@
 //! Several hosts: three bots share the shards of the loopback Discord over one real Redis, people talk in guilds on every
-//! shard, one host is killed and another is told to go down. [`judge`] says what became of the promises.
+//! shard, one host is killed and another is told to go down. `judge` says what became of the promises.
 
 mod judge;
 mod redis;
