@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 #[derive(Debug, Default)]
 pub(crate) struct Signs {
     shards: Mutex<BTreeMap<u32, bool>>,
+    spare: AtomicBool,
     models: AtomicBool,
     deaf: AtomicBool,
     store: AtomicBool,
@@ -29,6 +30,11 @@ impl Signs {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .remove(&shard);
+    }
+
+    /// Whether other hosts hold every shard, so that this one need not be connected.
+    pub(crate) fn spare(&self, spare: bool) {
+        self.spare.store(spare, Ordering::Relaxed);
     }
 
     /// The models are loaded.
@@ -72,7 +78,10 @@ impl Signs {
         let signs = [
             (self.models.load(Ordering::Relaxed), "the models are being loaded"),
             (!self.deaf.load(Ordering::Relaxed), "speech recognition hangs"),
-            (self.gateway_up(), "not connected to Discord"),
+            (
+                self.gateway_up() || self.spare.load(Ordering::Relaxed),
+                "not connected to Discord",
+            ),
             (self.can_write(), "the store cannot be written"),
             (!self.is_draining(), "going down"),
         ];
@@ -102,6 +111,12 @@ mod tests {
         signs.store_writable(false);
         assert_eq!(signs.lacking(), ["the store cannot be written"]);
         signs.store_writable(true);
+        // A host whose shards others hold waits for one to fall silent.
+        signs.shard_gone(0);
+        signs.shard_gone(1);
+        assert_eq!(signs.lacking(), ["not connected to Discord"]);
+        signs.spare(true);
+        assert!(signs.lacking().is_empty() && !signs.gateway_up());
         signs.drain();
         assert_eq!(signs.lacking(), ["going down"]);
     }

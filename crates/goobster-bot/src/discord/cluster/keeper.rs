@@ -151,7 +151,9 @@ impl Keeper {
                 Err(error) => tracing::warn!(%error, "no shards could be taken"),
             }
         }
-        gauge!(names::SHARDS_HELD).set(lock(&cluster.held).len() as f64);
+        let held = lock(&cluster.held).len();
+        gauge!(names::SHARDS_HELD).set(held as f64);
+        self.signs.spare(held == 0 && pulse.standing.free == 0);
     }
 
     /// Begins a shard.
