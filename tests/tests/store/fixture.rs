@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use goobster_core::ids::{GuildId, UserId};
 use goobster_core::limits::{
-    Charge, Closing, Ledger, LimitsConfig, Millis, NodeId, Opening, PolicyKind, SlotClaim, Slots,
+    Charge, Closing, Ledger, LimitsConfig, Millis, NodeId, Opening, PolicyKind, SlotClaim, SlotLease, Slots,
 };
 use goobster_core::session::{ChargeSeq, CloseReason, Epoch, SessionId};
 use goobster_core::time::UtcMillis;
@@ -95,6 +95,11 @@ pub(crate) fn claim(session: u64, user: u64, guild: u64) -> SlotClaim {
 
 /// A claim with a confirmed place, opened at `at`.
 pub(crate) async fn begin(store: &(impl Store + ?Sized), claim: SlotClaim, at: UtcMillis) -> Epoch {
+    begin_held(store, claim, at).await.epoch
+}
+
+/// The same, with the place to give back.
+pub(crate) async fn begin_held(store: &(impl Store + ?Sized), claim: SlotClaim, at: UtcMillis) -> SlotLease {
     let lease = store.reserve(claim, Duration::from_secs(5)).await.unwrap();
     let lease = store.confirm(lease).await.unwrap();
     store
@@ -105,7 +110,7 @@ pub(crate) async fn begin(store: &(impl Store + ?Sized), claim: SlotClaim, at: U
         })
         .await
         .unwrap();
-    lease.epoch
+    lease
 }
 
 pub(crate) fn charge(claim: SlotClaim, epoch: Epoch, seq: u64, delta: Millis, at: UtcMillis) -> Charge {

@@ -9,7 +9,9 @@ use goobster_core::limits::{
 use goobster_core::session::{CloseReason, Epoch};
 use goobster_core::time::UtcMillis;
 
-use super::fixture::{NOW, Store, Subject, begin, charge, claim, closing, later, limits, subjects};
+use super::fixture::{
+    NOW, Store, Subject, begin, begin_held, charge, claim, closing, later, limits, subjects,
+};
 
 /// Runs a test against every store and policy, and says which one failed.
 macro_rules! everywhere {
@@ -464,12 +466,14 @@ everywhere!(
 /// A member talks in two sessions; the first is closed.
 async fn talked(store: &dyn Store) -> (Epoch, goobster_core::limits::SlotClaim) {
     let (first, second) = (claim(1, 1, 1), claim(2, 1, 1));
-    let epoch = begin(store, first, NOW).await;
+    let place = begin_held(store, first, NOW).await;
     store
-        .charge(charge(first, epoch, 1, Millis::from_secs(60), later(60)))
+        .charge(charge(first, place.epoch, 1, Millis::from_secs(60), later(60)))
         .await
         .unwrap();
-    store.close(closing(first, epoch, later(60))).await.unwrap();
+    let closed = store.close(closing(first, place.epoch, later(60))).await;
+    closed.unwrap();
+    assert!(store.release(place).await.unwrap());
     let epoch = begin(store, second, later(60)).await;
     store
         .charge(charge(second, epoch, 1, Millis::from_secs(60), later(120)))
