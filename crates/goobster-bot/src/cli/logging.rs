@@ -107,8 +107,9 @@ pub fn blackened(text: &str) -> String {
     let secrets = SECRETS.read().unwrap_or_else(PoisonError::into_inner);
     let mut text = text.to_owned();
     for secret in secrets.iter() {
-        // A secret that was kept is at least as long; its beginning may end within a character.
-        let beginning = secret.floor_char_boundary(SHORTEST_SECRET);
+        // Half of a secret is too much, and so are sixteen bytes; less may be an ordinary word.
+        let least = (secret.len().div_ceil(2)).clamp(SHORTEST_SECRET, 2 * SHORTEST_SECRET);
+        let beginning = secret.floor_char_boundary(least);
         let mut from = 0;
         while let Some(found) = text[from..].find(&secret[..beginning]) {
             let at = from + found;
@@ -239,14 +240,13 @@ mod tests {
 
     #[test]
     fn a_secret_that_was_cut_short_is_blackened_as_well() {
-        blacken("open-sesame-open-sésame");
+        blacken("rosebud-sesame-open-sésame");
         assert_eq!(
-            blackened("you sent open-sesame-op… and open-sesame-open-sésame; open it"),
-            "you sent [hidden]… and [hidden]; open it"
+            blackened("you sent rosebud-sesame-op… and rosebud-sesame-open-sésame; rosebud- it is"),
+            "you sent [hidden]… and [hidden]; rosebud- it is"
         );
-        assert_eq!(blackened("open-ses"), "[hidden]");
         // One of multiple bytes from its beginning.
         blacken("пароль-пароль");
-        assert_eq!(blackened("пароль-пар"), "[hidden]");
+        assert_eq!(blackened("пароль-парол"), "[hidden]");
     }
 }

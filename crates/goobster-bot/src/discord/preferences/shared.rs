@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use goobster_core::cluster::{Edition, Over, Register};
+use goobster_core::cluster::{Changes, Edition, Over, Register};
 use goobster_core::ids::{GuildId, UserId};
 use goobster_core::limits::LimitsError;
 use goobster_core::time::UtcMillis;
@@ -92,6 +92,25 @@ impl Shared {
     pub(super) async fn refresh(&self, copy: &Mutex<Contents>, now: UtcMillis) -> Result<(), LimitsError> {
         let mut known = self.known.lock().await;
         let changes = self.register.since(*known).await?;
+        let went_back = changes.upto < *known;
+        *known = changes.upto;
+        for (user, at) in self.apply(&changes, went_back, copy, now) {
+            let text = at.get().to_string();
+            self.register
+                .put(&user_key(user), Some(&text), Over::Nothing)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Applies changes to a copy; answers the opt-outs that a register which `went_back` has lost.
+    fn apply(
+        &self,
+        changes: &Changes,
+        went_back: bool,
+        copy: &Mutex<Contents>,
+        now: UtcMillis,
+    ) -> Vec<(UserId, UtcMillis)> {
         let mut copy = copy.lock().unwrap_or_else(PoisonError::into_inner);
         let before = changes.whole.then(|| {
             copy.guilds.clear();
@@ -118,8 +137,15 @@ impl Shared {
                 None => {}
             }
         }
-        *known = changes.upto;
-        Ok(())
+        let forgotten: Vec<(UserId, UtcMillis)> = before
+            .filter(|_| went_back)
+            .into_iter()
+            .flatten()
+            .filter(|(user, _)| !copy.opted_out.contains_key(user))
+            .collect();
+        // A server that lost what it had must not make people heard who did not want it.
+        copy.opted_out.extend(forgotten.iter().copied());
+        forgotten
     }
 
     /// Who opted out since this was last asked.

@@ -110,10 +110,11 @@ impl Register for Memory {
         Box::pin(async move {
             self.answer(|| {
                 let (entries, log) = (self.entries.lock().unwrap(), self.log.lock().unwrap());
-                let changed = log.iter().skip(edition.get() as usize);
+                let skipped = (edition.get() as usize).min(log.len());
+                let changed = log.iter().skip(skipped);
                 Changes {
                     upto: Edition::new(log.len() as u64),
-                    whole: edition.get() == 0,
+                    whole: edition.get() == 0 || edition.get() > log.len() as u64,
                     entries: changed.map(|key| (key.clone(), entries[key].clone())).collect(),
                 }
             })
@@ -186,4 +187,22 @@ async fn a_register_that_is_down_stores_nothing_and_forgets_nothing() {
         .await
         .unwrap_err();
     assert!(failure.to_string().contains("the store"), "{failure}");
+}
+
+#[tokio::test]
+async fn a_register_that_lost_everything_is_told_anew_who_opted_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let register = Arc::new(Memory::default());
+    let preferences = Preferences::open_shared(folder.path(), register.clone())
+        .await
+        .unwrap();
+    preferences.set_opted_out(ADA, true).await.unwrap();
+    register.entries.lock().unwrap().clear();
+    register.log.lock().unwrap().clear();
+    preferences.refresh().await.unwrap();
+    assert!(preferences.opted_out(ADA));
+    let other = Preferences::open_shared(tempfile::tempdir().unwrap().path(), register)
+        .await
+        .unwrap();
+    assert!(other.opted_out(ADA));
 }

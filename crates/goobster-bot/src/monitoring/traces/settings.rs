@@ -48,6 +48,10 @@ pub(super) fn of(settings: &Monitoring, network: Network) -> Result<Option<Colle
     };
     for value in headers.values() {
         blacken(value);
+        // Servers repeat a key without its scheme.
+        if let Some((_, key)) = value.split_once(' ') {
+            blacken(key);
+        }
     }
     let endpoint = whole(endpoint)?;
     let hosts = Hosts::of(network, "monitoring.otlp_endpoint", &endpoint)
