@@ -20,7 +20,7 @@ async fn four_times_the_speakers_are_borne() {
         talkers: 4,
         lasts: Duration::from_secs(15),
         refuses_after: Duration::from_secs(8),
-        rest: Duration::from_secs(11),
+        rest: Duration::from_secs(14),
         engines: Engines::Scripted,
         bot: settings.parse().unwrap(),
         alone: 1,

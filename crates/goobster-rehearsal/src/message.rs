@@ -1,6 +1,7 @@
 //! What the bot writes, as people read it: captions (its replies among them), notices, and everything else.
 //!
-//! A caption is one message: `**Name** · <t:SECONDS:T>`, and under it the words; while it may still change they end in ` …`.
+//! A caption is one message: `**Name** · <t:SECONDS:T>`, and under it the words; while it may still change they end in ` …`. When much
+//! is said at once several share a message, one under the other.
 //! Notices begin with `-# `. Words and names carry a backslash before what Discord would take for markup.
 
 /// A message, read.
@@ -24,7 +25,26 @@ pub enum Written {
 }
 
 impl Written {
-    /// Reads the content of a message.
+    /// Reads everything that a message holds: at least one.
+    pub fn read_all(content: &str) -> Vec<Self> {
+        if matches!(Self::read(content), Self::Other(_)) {
+            return vec![Self::read(content)];
+        }
+        let mut parts: Vec<String> = Vec::new();
+        for line in content.split('\n') {
+            let begins = caption(line).is_some() || line.starts_with("-# ");
+            match parts.last_mut().filter(|_| !begins) {
+                Some(part) => {
+                    part.push('\n');
+                    part.push_str(line);
+                }
+                None => parts.push(line.to_owned()),
+            }
+        }
+        parts.iter().map(|part| Self::read(part)).collect()
+    }
+
+    /// Reads the content of a message that holds one thing.
     pub fn read(content: &str) -> Self {
         caption(content).unwrap_or_else(|| match content.strip_prefix("-# ") {
             Some(notice) => Self::Notice(plain(notice)),
@@ -82,6 +102,18 @@ mod tests {
             } => (name, words, is_final),
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn several_captions_may_share_a_message() {
+        let ann = "**Ann** · <t:1700000000:T>\nask not.";
+        let ben = "**Ben** · <t:1700000000:T>\nwhat **not** · <t: is";
+        let all = Written::read_all(&format!("{ann}\n{ben}\n-# Ann left.\n{ann}"));
+        let each = [ann, ben, "-# Ann left.", ann].map(Written::read);
+        assert_eq!(all, each);
+        let other = format!("Sessions:\n{ann}");
+        assert_eq!(Written::read_all(&other), [Written::read(&other)]);
+        assert_eq!(Written::read_all(""), [Written::Other(String::new())]);
     }
 
     #[test]

@@ -58,7 +58,8 @@ pub(super) async fn run(
         talkers: (seats.own * TIMES).clamp(TIMES, MOST),
         lasts: Duration::from_mins(u64::from(minutes)),
         refuses_after: ladder.rise * 4 + Duration::from_secs(12),
-        rest: ladder.fall * 4 + Duration::from_secs(15),
+        // What the ladder takes at most to come back: 4, 4, 2 and 1 times `fall`.
+        rest: ladder.fall * 11 + Duration::from_secs(15),
         alone: 6,
         engines: if args.scripted {
             ScriptedEngines::Scripted

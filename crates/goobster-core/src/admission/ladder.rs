@@ -2,7 +2,7 @@
 //!
 //! Growing captions thin out, then stop; then a smaller model hears what is new; then no new session is let in. The way back
 //! is the same, step by step. A rung is held for a while, so that nothing flickers; and when the load comes back soon after a
-//! step down, the next step down takes longer.
+//! step down, the next step down takes longer, until one has held.
 //!
 //! Pure: [`Ladder::step`] is told the moment and how the hearing does, and says what changed.
 
@@ -103,7 +103,7 @@ const BUSY: f32 = 0.9;
 /// And below which there is.
 const CALM: f32 = 0.5;
 /// A step down takes at most so many times longer after relapses.
-const MOST_PATIENCE: u32 = 8;
+const MOST_PATIENCE: u32 = 4;
 
 /// A step of the ladder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -195,14 +195,14 @@ impl Ladder {
             let relapse = self.fell.is_some_and(|at| now.since(at) < self.config.fall * 2);
             if relapse {
                 self.patience = (self.patience * 2).min(MOST_PATIENCE);
-                self.fell = None;
             }
+            self.fell = None;
         } else {
-            self.fell = Some(now);
-            if to == Level::Full {
-                // All the way back: the next trouble is another.
+            if self.fell.is_some() {
+                // The step before this one was no mistake: the load is really going.
                 self.patience = self.patience.div_ceil(2);
             }
+            self.fell = Some(now);
         }
         self.level = to;
         self.changed = Some(now);

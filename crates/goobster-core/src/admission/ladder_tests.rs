@@ -144,8 +144,18 @@ fn a_relapse_makes_the_next_step_down_slower() {
         run.looks(PRESSED, Duration::from_secs(5));
         assert_eq!(run.ladder.level(), Level::Refusing);
     }
-    assert!(downs.windows(2).all(|two| two[1] > two[0]), "{downs:?}");
+    assert!(
+        downs.is_sorted() && downs[2] > downs[1] && downs[1] > downs[0],
+        "{downs:?}"
+    );
     assert!(downs[3] <= 15 * u64::from(MOST_PATIENCE), "{downs:?}");
+    // Once the load has gone for good, a slow step is followed by quicker ones.
+    run.changes.clear();
+    run.looks(CALM_SIGNAL, Duration::from_secs(166));
+    assert_eq!(run.ladder.level(), Level::Full);
+    let times: Vec<u64> = run.changes.iter().map(|(at, _)| at.as_millis()).collect();
+    let pauses: Vec<u64> = times.windows(2).map(|two| (two[1] - two[0]) / 1000).collect();
+    assert_eq!(pauses, [60, 30, 15][..pauses.len()].to_vec(), "{times:?}");
 }
 
 fn any_signal() -> impl Strategy<Value = Signal> {

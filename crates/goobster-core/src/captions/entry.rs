@@ -114,6 +114,16 @@ impl Entry {
         }
     }
 
+    /// Whether it is one finished message that nobody has begun to create.
+    pub(super) fn is_whole(&self) -> bool {
+        matches!(self.posts.as_slice(), [post] if self.done && !post.exists && !post.in_flight && post.wanted.is_some())
+    }
+
+    /// Whether all of its messages are there.
+    pub(super) fn is_shown(&self) -> bool {
+        self.posts.iter().all(|post| post.exists)
+    }
+
     /// Whether nothing is left to do about it.
     pub(super) fn is_over(&self) -> bool {
         self.done && self.posts.iter().all(|post| !post.in_flight && !post.wants())

@@ -1,6 +1,7 @@
 //! The captions' board: what is written in a text channel, one message a turn, edited as it firms up.
 //!
 //! A pure state machine, `step(now, event) -> effects`. Messages appear in the order in which their turns became visible.
+//! When more is said than a channel takes messages (Discord: one a second), finished turns that wait share one.
 //! Partial captions are skipped when there is no time for them; final captions, replies and notices never are: they are
 //! tried again, and when they cannot be written at all they are handed back.
 
@@ -53,6 +54,9 @@ impl Default for BoardConfig {
         }
     }
 }
+
+/// So many finished turns must wait behind one before they share its message.
+const GATHERED_FROM: usize = 2;
 
 /// The board of one text channel.
 #[derive(Debug, Clone)]
@@ -344,19 +348,23 @@ impl Board {
             self.recent.pop_front();
         }
         for done in [true, false] {
-            for index in 0..self.entries.len() {
-                for post in 0..self.entries[index].posts.len() {
+            let mut index = 0;
+            // Sending may take entries behind this one along.
+            while let Some(entry) = self.entries.get(index) {
+                for post in 0..entry.posts.len() {
                     let order = self.order();
                     let final_too = self.entries[index].done || order == Some((index, true));
                     if final_too == done && self.due(index, post, order).is_some_and(|at| at <= now) {
                         self.send(now, index, post, effects);
                     }
                 }
+                index += 1;
             }
         }
     }
 
     fn send(&mut self, now: Moment, index: usize, post: usize, effects: &mut Vec<BoardEffect>) {
+        self.gather(index);
         let post = &mut self.entries[index].posts[post];
         let key = post.key;
         let effect = match (post.exists, post.wanted.clone()) {
@@ -377,6 +385,39 @@ impl Board {
         effects.push(effect);
     }
 
+    /// A message that is to be created takes along what waits finished behind it, once several do: else what is said faster than
+    /// messages may be created would appear ever later.
+    fn gather(&mut self, index: usize) {
+        if !self.entries[index].is_whole() {
+            return;
+        }
+        let waiting = self
+            .entries
+            .iter()
+            .skip(index + 1)
+            .filter(|entry| !entry.is_shown());
+        if waiting.take_while(|entry| entry.is_whole()).count() < GATHERED_FROM {
+            return;
+        }
+        let mut next = index + 1;
+        while let Some(entry) = self.entries.get(next) {
+            if entry.is_shown() {
+                next += 1;
+                continue;
+            }
+            let whole = entry.is_whole().then(|| entry.posts[0].wanted.clone()).flatten();
+            let (Some(more), Some(content)) = (whole, self.entries[index].posts[0].wanted.as_mut()) else {
+                return;
+            };
+            if content.chars().count() + 1 + more.chars().count() > self.config.characters {
+                return;
+            }
+            content.push('\n');
+            content.push_str(&more);
+            self.entries.remove(next);
+        }
+    }
+
     /// Forgets what is done with, keeps the rest within its bound, and says when nothing is left.
     fn tidy(&mut self, effects: &mut Vec<BoardEffect>) {
         self.entries.retain(|entry| {
@@ -392,7 +433,12 @@ impl Board {
             !over
         });
         while self.entries.len() > self.config.waiting {
-            let victim = self.entries.iter().position(|entry| !entry.done).unwrap_or(0);
+            // A message that is being created would be deleted again, and nothing were ever written.
+            let idle = |entry: &Entry| entry.posts.iter().all(|post| !post.in_flight);
+            let unfinished = self.entries.iter().position(|entry| !entry.done);
+            let victim = unfinished
+                .or_else(|| self.entries.iter().position(idle))
+                .unwrap_or(0);
             if let Some(entry) = self.entries.remove(victim) {
                 for post in entry.posts {
                     self.creating = self.creating.filter(|creating| *creating != post.key);

@@ -228,6 +228,74 @@ fn nothing_waits_without_bound() {
     assert_eq!((board.entries.len(), lost), (200, 300));
 }
 
+#[test]
+fn what_is_said_faster_than_messages_may_be_created_does_not_wait_ever_longer() {
+    let mut board = board();
+    // Five people end a turn every second, for five minutes; the channel takes a message a second.
+    let (mut now, mut open, mut begun, mut slowest) = (0, None, BTreeMap::new(), 0);
+    let mut posted = Vec::new();
+    for turn in 0..1500_u64 {
+        now = turn * 200;
+        begun.insert(turn, now);
+        let mut effects = board.step(at(now), said(turn, &format!("sentence {turn}.")));
+        if let Some((key, asked)) = open
+            && now - asked >= 1000
+        {
+            open = None;
+            effects.extend(board.step(at(now), BoardEvent::Posted { key }));
+        }
+        for effect in effects {
+            match effect {
+                BoardEffect::Post { key, content } => {
+                    assert!(content.chars().count() <= 2000 && open.is_none());
+                    open = Some((key, now));
+                    posted.extend(content.lines().filter_map(|line| {
+                        let turn: u64 = line.strip_prefix("sentence ")?.strip_suffix('.')?.parse().ok()?;
+                        slowest = slowest.max(now - begun[&turn]);
+                        Some(turn)
+                    }));
+                }
+                BoardEffect::Forget { .. } => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    assert!(posted.is_sorted() && posted.len() > 1480, "{}", posted.len());
+    assert!(slowest <= 2000, "{slowest} ms");
+    assert!(now > 0 && board.entries.len() < 12);
+}
+
+#[test]
+fn two_turns_that_end_together_keep_a_message_each() {
+    let mut board = board();
+    let effects = board.step(at(0), said(1, "one"));
+    let (first, _) = request(&effects);
+    board.step(at(10), said(2, "two"));
+    board.step(at(20), said(3, "three"));
+    let effects = board.step(at(100), BoardEvent::Posted { key: first });
+    let (second, content) = request(&effects);
+    assert!(content.ends_with("two"), "{content}");
+    let effects = board.step(at(200), BoardEvent::Posted { key: second });
+    assert!(request(&effects).1.ends_with("three"));
+}
+
+#[test]
+fn a_full_board_does_not_throw_away_what_is_being_written() {
+    let mut board = board();
+    let effects = board.step(at(0), said(0, "hello"));
+    let (key, _) = request(&effects);
+    for turn in 1..500 {
+        board.step(at(0), said(turn, "hello"));
+    }
+    let effects = board.step(at(100), BoardEvent::Posted { key });
+    assert!(
+        !effects
+            .iter()
+            .any(|effect| matches!(effect, BoardEffect::Delete { .. })),
+        "{effects:?}"
+    );
+}
+
 #[derive(Debug, Clone)]
 enum Act {
     Partial(u64),

@@ -38,7 +38,8 @@ pub(super) struct Observer {
     mark: usize,
     frames: usize,
     decoder: Option<SpeechDecoder>,
-    spots: HashMap<MessageId, Spot>,
+    /// By message, and which of the things in it.
+    spots: HashMap<(MessageId, usize), Spot>,
     /// A sound that may go on.
     open: Option<Sound>,
     /// Interactions by the number of their request.
@@ -105,11 +106,14 @@ impl Observer {
                     }
                 });
             }
-            Seen::MessageDeleted { message, .. } => match self.spots.get(message) {
-                Some(Spot::Caption(n)) => timeline.captions[*n].deleted = Some(at),
-                Some(Spot::Message(n)) => timeline.messages[*n].deleted = Some(at),
-                None => {}
-            },
+            Seen::MessageDeleted { message, .. } => {
+                for spot in (0..).map_while(|part| self.spots.get(&(*message, part))) {
+                    match spot {
+                        Spot::Caption(n) => timeline.captions[*n].deleted = Some(at),
+                        Spot::Message(n) => timeline.messages[*n].deleted = Some(at),
+                    }
+                }
+            }
             Seen::Answered { interaction, .. } => {
                 if let Some(request) = self
                     .asked
@@ -148,8 +152,21 @@ impl Observer {
         timeline: &mut Timeline,
         watcher: &mut dyn Watcher,
     ) {
-        let channel = channel_name(world, posted.channel);
-        let written = Written::read(&posted.content);
+        for (part, written) in Written::read_all(&posted.content).into_iter().enumerate() {
+            self.read_part((posted, part), written, world, at, timeline, watcher);
+        }
+    }
+
+    fn read_part(
+        &mut self,
+        (posted, part): (&Posted, usize),
+        written: Written,
+        world: &World,
+        at: Moment,
+        timeline: &mut Timeline,
+        watcher: &mut dyn Watcher,
+    ) {
+        let (channel, spot) = (channel_name(world, posted.channel), (posted.id, part));
         if let Written::Caption {
             name,
             unix_s,
@@ -174,15 +191,14 @@ impl Observer {
                 }
             };
             watcher.told(&told);
-            if let Some(Spot::Caption(n)) = self.spots.get(&posted.id) {
+            if let Some(Spot::Caption(n)) = self.spots.get(&spot) {
                 let caption = &mut timeline.captions[*n];
                 if caption.revisions.len() < REVISIONS {
                     caption.revisions.push(revision);
                 }
                 return;
             }
-            self.spots
-                .insert(posted.id, Spot::Caption(timeline.captions.len()));
+            self.spots.insert(spot, Spot::Caption(timeline.captions.len()));
             let unix_ms = u64::try_from(unix_s).unwrap_or(0).saturating_mul(1_000);
             timeline.captions.push(Caption {
                 channel,
@@ -198,13 +214,13 @@ impl Observer {
             Written::Notice(words) => (true, words),
             Written::Other(words) | Written::Caption { words, .. } => (false, words),
         };
-        for text in posted.embeds.iter().flat_map(embed_words) {
+        for text in posted.embeds.iter().flat_map(embed_words).filter(|_| part == 0) {
             words.push('\n');
             words.push_str(&text);
         }
         let words = words.trim().to_owned();
         let waiting = words.is_empty() && posted.attachments.is_empty() && posted.components.is_empty();
-        if waiting && !self.spots.contains_key(&posted.id) {
+        if waiting && !self.spots.contains_key(&spot) {
             return;
         }
         let hidden = posted.ephemeral();
@@ -213,7 +229,7 @@ impl Observer {
             text: &words,
             hidden,
         });
-        if let Some(Spot::Message(n)) = self.spots.get(&posted.id) {
+        if let Some(Spot::Message(n)) = self.spots.get(&spot) {
             let message = &mut timeline.messages[*n];
             message.buttons = buttons(posted);
             message.files = files(posted);
@@ -223,8 +239,7 @@ impl Observer {
             message.words = words;
             return;
         }
-        self.spots
-            .insert(posted.id, Spot::Message(timeline.messages.len()));
+        self.spots.insert(spot, Spot::Message(timeline.messages.len()));
         timeline.messages.push(Message {
             at,
             channel,
