@@ -26,13 +26,27 @@ const MOST: usize = 64;
 
 static SECRETS: RwLock<Vec<String>> = RwLock::new(Vec::new());
 
-/// From now on this text is blackened in every log line.
+/// From now on this text is blackened in every log line, as it is and as JSON and Rust's debug form write it.
 pub fn blacken(secret: &str) {
-    let mut secrets = SECRETS.write().unwrap_or_else(PoisonError::into_inner);
-    if secret.len() >= SHORTEST_SECRET && secrets.len() < MOST && !secrets.iter().any(|known| known == secret)
-    {
-        secrets.push(secret.to_owned());
+    if !secret.is_empty() && secret.len() < SHORTEST_SECRET {
+        tracing::warn!(
+            "a password or key of fewer than {SHORTEST_SECRET} characters is not blackened in the log: set a longer one"
+        );
+        return;
     }
+    let json = serde_json::Value::from(secret).to_string();
+    let debug = format!("{secret:?}");
+    for form in [secret, inner(&json), inner(&debug)] {
+        let mut secrets = SECRETS.write().unwrap_or_else(PoisonError::into_inner);
+        if !form.is_empty() && secrets.len() < MOST && !secrets.iter().any(|known| known == form) {
+            secrets.push(form.to_owned());
+        }
+    }
+}
+
+/// A quoted text without its quotes.
+fn inner(quoted: &str) -> &str {
+    quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default()
 }
 
 /// From now on nothing that a configuration leads to is shown: keys and tokens in the variables that it names, passwords in its
@@ -77,18 +91,23 @@ const PROXIES: [&str; 6] = [
     "all_proxy",
 ];
 
-/// Blackens the password of an address, as it is written and as it is sent (alone, and with its user in base64), and the values of its query, where some servers
-/// want their key.
+/// Blackens the password of an address, as it is written and as it is sent (alone, and with its user in base64), and the values
+/// of its query, where some servers want their key.
 fn blacken_address(address: &str) {
     let Ok(url) = url::Url::parse(address) else { return };
     if let Some(password) = url.password() {
         blacken(password);
-        let password = decoded(password);
-        blacken(&password);
+        let written = password;
+        let password = decoded(written);
+        if password != written {
+            blacken(&password);
+        }
         let both = format!("{}:{password}", decoded(url.username()));
         blacken(STANDARD.encode(both).trim_end_matches('='));
     }
-    for (_, value) in url.query_pairs() {
+    // Not everything in a query is a key.
+    let values = url.query_pairs().map(|(_, value)| value);
+    for value in values.filter(|value| value.len() >= SHORTEST_SECRET) {
         blacken(&value);
     }
 }
@@ -235,6 +254,18 @@ mod tests {
         assert_eq!(
             blackened("token=correct-horse-battery; Authorization: Bot correct-horse-battery abc"),
             "token=[hidden]; Authorization: Bot [hidden] abc"
+        );
+    }
+
+    #[test]
+    fn a_secret_is_blackened_as_json_and_rust_write_it() {
+        let secret = "it's a \"quoted\" \\ secret";
+        blacken(secret);
+        let json = serde_json::json!({ "message": secret }).to_string();
+        assert_eq!(blackened(&json), r#"{"message":"[hidden]"}"#);
+        assert_eq!(
+            blackened(&format!("{secret:?} {secret}")),
+            "\"[hidden]\" [hidden]"
         );
     }
 

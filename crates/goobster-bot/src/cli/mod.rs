@@ -157,8 +157,8 @@ fn load(common: &Common, overrides: &Overrides) -> Result<Config, Failure> {
     for note in &loaded.notes {
         terminal::complain(&format!("warning: {note}"));
     }
-    logging::blacken_all(&loaded.config);
     logging::to_stderr(common.verbose, &logged(common, &loaded));
+    logging::blacken_all(&loaded.config);
     Ok(loaded.config)
 }
 

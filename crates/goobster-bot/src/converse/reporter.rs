@@ -232,6 +232,7 @@ impl Witness for Reporter {
             language: caption.language,
             confidence: caption.confidence,
             kind: CaptionKind::Speech,
+            whose: None,
         })?;
         let (at, speaker) = (caption.upto.as_secs_f64(), caption.speaker.bold());
         self.terminal
@@ -280,6 +281,7 @@ impl Witness for Reporter {
                 language: reply.language,
                 confidence: 1.0,
                 kind: CaptionKind::Reply,
+                whose: None,
             })?;
         }
         if outcome == "interrupted" {

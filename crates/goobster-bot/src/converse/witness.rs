@@ -99,6 +99,10 @@ pub trait Witness: Send {
             "{speaker} was not heard: more than {speakers} people talked at once"
         ))
     }
+    /// Somebody is to be forgotten: nothing of theirs is told any more that they said before.
+    fn forgotten(&mut self, _who: UserId) -> Result<(), Failure> {
+        Ok(())
+    }
     /// Something went wrong that the conversation survives.
     fn trouble(&mut self, text: &str) -> Result<(), Failure>;
     /// A frame of what is heard of Goobster, silence included.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use goobster_core::captions::BoardConfig;
+use goobster_core::cluster::Shard;
 use goobster_core::ids::{ChannelId, GuildId, UserId};
 use goobster_core::language::Language;
 use goobster_core::limits::Usage;
@@ -165,13 +166,18 @@ impl Bot {
     pub(crate) fn call_begins(self: &Arc<Self>, call: &Call) {
         let spec = call.spec().clone();
         lock(&self.calls).insert(spec.guild, call.clone());
-        self.remember_call(spec.guild, Some((spec.voice, spec.text)));
+        self.remember_call(spec.guild, (spec.voice, spec.text));
     }
 
     /// A call is over.
     pub(crate) async fn call_over(self: &Arc<Self>, call: &Call) {
         let guild = call.spec().guild;
         lock(&self.calls).remove(&guild);
+        self.strike_out(guild).await;
+    }
+
+    /// A call need not be tidied up after.
+    async fn strike_out(&self, guild: GuildId) {
         if let Some(cluster) = self.cluster() {
             if let Err(error) = cluster.call_over(guild).await {
                 tracing::warn!(%guild, %error, "the other hosts do not know that a call is over");
@@ -183,21 +189,23 @@ impl Bot {
         }
     }
 
-    fn remember_call(self: &Arc<Self>, guild: GuildId, open: Option<(ChannelId, ChannelId)>) {
-        if let (Some(cluster), Some((voice, text))) = (self.cluster().cloned(), open) {
-            self.tasks.spawn(async move {
+    fn remember_call(self: &Arc<Self>, guild: GuildId, (voice, text): (ChannelId, ChannelId)) {
+        let bot = Arc::clone(self);
+        self.tasks.spawn(async move {
+            if let Some(cluster) = bot.cluster() {
                 let call = goobster_core::cluster::OpenCall { guild, voice, text };
                 if let Err(error) = cluster.call_begins(call).await {
                     tracing::warn!(%guild, %error, "the other hosts do not know of a call");
                 }
-            });
-            return;
-        }
-        let preferences = self.preferences().clone();
-        let open = open.map(|(voice, text)| OpenCall { voice, text });
-        self.tasks.spawn(async move {
-            if let Err(error) = preferences.set_call(guild, open).await {
-                tracing::error!(%error, "a call could not be remembered");
+            } else {
+                let open = Some(OpenCall { voice, text });
+                if let Err(error) = bot.preferences().set_call(guild, open).await {
+                    tracing::error!(%error, "a call could not be remembered");
+                }
+            }
+            if bot.call(guild).is_none() {
+                // It was over sooner than it was written down.
+                bot.strike_out(guild).await;
             }
         });
     }
@@ -378,6 +386,15 @@ impl Late {
     /// The bot, once it is there.
     pub(crate) fn get(&self) -> Option<Arc<Bot>> {
         self.0.get().cloned()
+    }
+
+    /// The bot, for an event of a shard: nobody, where another host holds that shard by now.
+    pub(crate) fn of_shard(&self, shard: ShardId) -> Option<Arc<Bot>> {
+        let ours = |bot: &Arc<Bot>| {
+            bot.cluster()
+                .is_none_or(|cluster| cluster.holds(Shard::new(shard.0)))
+        };
+        self.get().filter(ours)
     }
 }
 

@@ -134,18 +134,23 @@ impl Bot {
     pub(crate) async fn set_heard(&self, user: UserId, heard: bool) -> std::io::Result<()> {
         let stored = self.preferences().set_opted_out(user, !heard).await;
         if stored.is_ok() || !heard {
-            for call in self.calls() {
-                call.tell(CallEvent::Consent { user, heard });
-            }
+            self.tell_consent(user, heard);
         }
         stored
     }
+
+    /// Every call of this host is told whether somebody may be heard.
+    fn tell_consent(&self, user: UserId, heard: bool) {
+        for call in self.calls() {
+            call.tell(CallEvent::Consent { user, heard });
+        }
+    }
 }
 
-/// How often it is looked who opted out on another host.
+/// How often it is looked who opted out, or asked to be forgotten, on another host.
 const LEARN_EVERY: Duration = Duration::from_secs(1);
 
-/// Learns from the other hosts who does not want to be heard, until it is called off: what they say there counts here.
+/// Learns from the other hosts who does not want to be heard, or remembered, until it is called off: what they say there counts here.
 /// Who agrees there is heard here from the next time they join.
 pub(crate) async fn learn(bot: Arc<Bot>) {
     if !bot.preferences().is_shared() {
@@ -164,9 +169,10 @@ pub(crate) async fn learn(bot: Arc<Bot>) {
         }
         failing = learnt.is_err();
         for user in bot.preferences().newly_opted_out() {
-            for call in bot.calls() {
-                call.tell(CallEvent::Consent { user, heard: false });
-            }
+            bot.tell_consent(user, false);
+        }
+        for user in bot.preferences().newly_forgotten() {
+            bot.forget_words(user);
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! | what | where | on request |
 //! | --- | --- | --- |
-//! | lines of transcripts, exchanges of a conversation | memory of a running call | at once |
+//! | lines of transcripts, what was answered, exchanges of a conversation | memory of a running call, on every host | at once |
 //! | closed sessions | memory, store | at once |
 //! | voice time used | store | when its window ends; by the operator at once |
 //! | an opt-out | preferences | stays: without it they would be heard again |
@@ -33,22 +33,13 @@ pub(crate) struct Erased {
 }
 
 impl Bot {
-    /// Forgets somebody, by all the names they may be shown by.
+    /// Forgets somebody.
     ///
     /// # Errors
     /// The store's. What is in memory is forgotten even then.
-    pub(crate) async fn forget_user(
-        &self,
-        user: UserId,
-        names: &[String],
-        when: Forget,
-    ) -> Result<Erased, LimitsError> {
-        let mut lines = 0;
-        for call in self.calls() {
-            for name in names {
-                lines += call.forget(name);
-            }
-        }
+    pub(crate) async fn forget_user(&self, user: UserId, when: Forget) -> Result<Erased, LimitsError> {
+        let lines = self.forget_words(user);
+        self.preferences().tell_forgotten(user).await?;
         let store = self.sessions().forget(user, when).await?;
         // Who it was is not written: a log is kept for long.
         tracing::info!(
@@ -62,6 +53,11 @@ impl Bot {
 }
 
 impl Bot {
+    /// Forgets somebody's words in the calls of this host; how many lines of transcripts there were.
+    pub(crate) fn forget_words(&self, user: UserId) -> usize {
+        self.calls().iter().map(|call| call.forget(user)).sum()
+    }
+
     /// Somebody who opted out was met: their choice is kept for as long again.
     pub(crate) fn met(self: &Arc<Self>, user: UserId) {
         let preferences = self.preferences().clone();
@@ -111,22 +107,16 @@ pub(crate) async fn forget_offline(
         .forget(user, Forget::Now, now())
         .await
         .map_err(|error| Failure::Failed(format!("the store: {error}")))?;
+    let preferences = store::preferences(&config.store, &folder).await?;
+    // Hosts that run hold lines of transcripts.
+    let told = preferences.tell_forgotten(user).await;
+    told.map_err(|error| Failure::Failed(format!("the store: {error}")))?;
     if opt_out_too {
-        store::preferences(&config.store, &folder)
-            .await?
+        preferences
             .set_opted_out(user, false)
             .await
             .map_err(|cause| Failure::Output { path: folder, cause })?;
     }
     opened.flush().await;
     Ok(forgotten)
-}
-
-/// Every name that a user may be shown by, each once.
-pub(crate) fn names(user: &serenity::all::User, shown: Option<&str>) -> Vec<String> {
-    let mut names = vec![user.name.clone(), user.display_name().to_owned()];
-    names.extend(shown.map(str::to_owned));
-    names.sort();
-    names.dedup();
-    names
 }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use goobster_core::cluster::Shard;
 use goobster_core::ids::{ChannelId, GuildId, UserId};
 use serenity::all::{
     ChannelType, ConnectionStage, Context, CreateAllowedMentions, CreateMessage, EventHandler, Guild,
@@ -23,22 +22,26 @@ pub(crate) struct Handler(pub(crate) Late, pub(crate) Arc<Signs>);
 #[async_trait]
 impl EventHandler for Handler {
     async fn ready(&self, ctx: Context, ready: Ready) {
-        self.1.shard(ctx.shard_id.0, true);
+        if self.0.of_shard(ctx.shard_id).is_some() {
+            self.1.shard(ctx.shard_id.0, true);
+        }
         tracing::info!(
             name = %ready.user.name, guilds = ready.guilds.len(), shard = ctx.shard_id.0, "connected to Discord"
         );
     }
 
     async fn resume(&self, ctx: Context, _: ResumedEvent) {
+        if self.0.of_shard(ctx.shard_id).is_none() {
+            return;
+        }
         self.1.shard(ctx.shard_id.0, true);
         tracing::info!(shard = ctx.shard_id.0, "connected to Discord again");
         self.gateway(ctx.shard_id, &ctx, true);
     }
 
     async fn shard_stage_update(&self, ctx: Context, update: ShardStageUpdateEvent) {
-        let cluster = self.0.get().and_then(|bot| bot.cluster().cloned());
         // The last word of a connection that was given up is no news.
-        if cluster.is_none_or(|cluster| cluster.holds(Shard::new(update.shard_id.0))) {
+        if self.0.of_shard(update.shard_id).is_some() {
             self.1
                 .shard(update.shard_id.0, update.new == ConnectionStage::Connected);
         }
@@ -47,28 +50,32 @@ impl EventHandler for Handler {
         }
     }
 
-    async fn guild_create(&self, _: Context, guild: Guild, _: Option<bool>) {
-        let Some(bot) = self.0.get() else { return };
+    async fn guild_create(&self, ctx: Context, guild: Guild, _: Option<bool>) {
+        let Some(bot) = self.0.of_shard(ctx.shard_id) else {
+            return;
+        };
         permissions::report(&bot, &guild);
         tidy_up(&bot, &guild).await;
         compare(&bot, &guild);
     }
 
-    async fn guild_members_chunk(&self, _: Context, chunk: GuildMembersChunkEvent) {
+    async fn guild_members_chunk(&self, ctx: Context, chunk: GuildMembersChunkEvent) {
         let guild = GuildId::new(chunk.guild_id.get());
         if chunk.nonce.as_deref() == Some(PROBE)
-            && let Some(call) = self.0.get().and_then(|bot| bot.call(guild))
+            && let Some(call) = self.0.of_shard(ctx.shard_id).and_then(|bot| bot.call(guild))
         {
             call.tell(CallEvent::Gateway { up: true });
         }
     }
 
-    async fn guild_delete(&self, _: Context, guild: UnavailableGuild, _: Option<Guild>) {
+    async fn guild_delete(&self, ctx: Context, guild: UnavailableGuild, _: Option<Guild>) {
         // An outage of Discord's: the guild comes back.
         if guild.unavailable {
             return;
         }
-        let Some(bot) = self.0.get() else { return };
+        let Some(bot) = self.0.of_shard(ctx.shard_id) else {
+            return;
+        };
         let id = GuildId::new(guild.id.get());
         if let Some(call) = bot.call(id) {
             call.tell(CallEvent::GuildGone);
@@ -78,16 +85,17 @@ impl EventHandler for Handler {
         }
     }
 
-    async fn channel_delete(&self, _: Context, channel: GuildChannel, _: Option<Vec<Message>>) {
+    async fn channel_delete(&self, ctx: Context, channel: GuildChannel, _: Option<Vec<Message>>) {
         let guild = GuildId::new(channel.guild_id.get());
-        if let Some(call) = self.0.get().and_then(|bot| bot.call(guild)) {
+        if let Some(call) = self.0.of_shard(ctx.shard_id).and_then(|bot| bot.call(guild)) {
             call.tell(CallEvent::ChannelGone(ChannelId::new(channel.id.get())));
         }
     }
 
     async fn voice_state_update(&self, ctx: Context, _: Option<VoiceState>, state: VoiceState) {
         let Some(guild) = state.guild_id else { return };
-        let Some(call) = self.0.get().and_then(|bot| bot.call(GuildId::new(guild.get()))) else {
+        let guild_id = GuildId::new(guild.get());
+        let Some(call) = self.0.of_shard(ctx.shard_id).and_then(|bot| bot.call(guild_id)) else {
             return;
         };
         let member = match &state.member {
@@ -112,8 +120,10 @@ impl EventHandler for Handler {
         });
     }
 
-    async fn interaction_create(&self, _: Context, interaction: Interaction) {
-        let Some(bot) = self.0.get() else { return };
+    async fn interaction_create(&self, ctx: Context, interaction: Interaction) {
+        let Some(bot) = self.0.of_shard(ctx.shard_id) else {
+            return;
+        };
         if let Interaction::Component(press) = interaction
             && !bot.pressed(&press).await
         {
@@ -159,6 +169,18 @@ async fn tidy_up(bot: &Arc<Bot>, guild: &Guild) {
         None => bot.preferences().open_calls().get(&id).map(|call| call.text),
     };
     let Some(text) = text else { return };
+    tell_restarted(bot, id, text).await;
+    if let Some(cluster) = bot.cluster() {
+        if let Err(error) = cluster.call_over(id).await {
+            tracing::warn!(guild = %id, %error, "a dead host's call could not be struck out");
+        }
+    } else if let Err(error) = bot.preferences().set_call(id, None).await {
+        tracing::error!(%error, "the end of a call could not be remembered");
+    }
+}
+
+/// Writes that a session is over which nobody could close.
+pub(super) async fn tell_restarted(bot: &Bot, guild: GuildId, text: ChannelId) {
     let message = CreateMessage::new()
         .content(
             "I had to restart, so the voice session here has ended. Nothing is being heard. `/voice start` or \
@@ -167,15 +189,10 @@ async fn tidy_up(bot: &Arc<Bot>, guild: &Guild) {
         .allowed_mentions(CreateAllowedMentions::new());
     let channel = serenity::all::ChannelId::new(text.get());
     if let Err(error) = channel.send_message(bot.http(), message).await {
-        tracing::warn!(guild = %id, %error, "people could not be told of the restart");
+        tracing::warn!(%guild, %error, "people could not be told of the restart");
     }
-    if let Some(cluster) = bot.cluster() {
+    if bot.cluster().is_some() {
         metrics::counter!(names::ORPHANS).increment(1);
-        if let Err(error) = cluster.call_over(id).await {
-            tracing::warn!(guild = %id, %error, "a dead host's call could not be struck out");
-        }
-    } else if let Err(error) = bot.preferences().set_call(id, None).await {
-        tracing::error!(%error, "the end of a call could not be remembered");
     }
 }
 

@@ -179,6 +179,7 @@ impl Preferences {
         preferences.refresh().await.map_err(failed)?;
         // Those are known from the start.
         preferences.newly_opted_out();
+        preferences.newly_forgotten();
         Ok(preferences)
     }
 
@@ -202,6 +203,23 @@ impl Preferences {
     pub(crate) fn newly_opted_out(&self) -> BTreeSet<UserId> {
         let shared = self.inner.shared.as_ref();
         shared.map(Shared::newly_opted_out).unwrap_or_default()
+    }
+
+    /// Who asked to be forgotten, here or elsewhere, since this was last asked.
+    pub(crate) fn newly_forgotten(&self) -> BTreeSet<UserId> {
+        let shared = self.inner.shared.as_ref();
+        shared.map(Shared::newly_forgotten).unwrap_or_default()
+    }
+
+    /// Tells the other hosts that somebody asked to be forgotten.
+    ///
+    /// # Errors
+    /// The register's.
+    pub(crate) async fn tell_forgotten(&self, user: UserId) -> Result<(), LimitsError> {
+        match &self.inner.shared {
+            Some(shared) => shared.tell_forgotten(user).await,
+            None => Ok(()),
+        }
     }
 
     /// The file's own words, for a backup; `None` when there is no file.

@@ -79,7 +79,7 @@ pub async fn run(args: &Run, config: &Config, common: &Common, terminal: Termina
     let me = greet(args, &token).await?;
     let songbird = call::songbird();
     let guild = args.guild_id.map(|guild| GuildId::new(guild.get()));
-    let (kept, slot) = Kept::new(framework(late.clone(), guild));
+    let (kept, slot) = Kept::new(framework(late.clone(), guild), late.clone());
     let mut client = ClientBuilder::new_with_http(asking(args, &token)?, permissions::INTENTS)
         .framework(kept)
         .event_handler(Handler(late.clone(), Arc::clone(&signs)))

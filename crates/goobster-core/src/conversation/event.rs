@@ -169,10 +169,10 @@ pub enum Event {
     Mute(bool),
     /// A command: stop talking now.
     Hush,
-    /// A command: forget what this speaker said, and what was answered.
+    /// A command: forget what somebody said, and what was answered.
     Forget {
-        /// The name they are shown by.
-        name: String,
+        /// Who.
+        who: UserId,
     },
     /// Time has passed.
     Tick,

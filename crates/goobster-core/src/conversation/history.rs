@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use crate::ids::UserId;
 use crate::ports::{Exchange, Utterance};
 
 /// A remembered exchange; unique within a history.
@@ -11,7 +12,7 @@ pub(super) struct Entry(u64);
 /// The last exchanges, oldest first.
 #[derive(Debug)]
 pub(super) struct History {
-    entries: VecDeque<(Entry, Exchange)>,
+    entries: VecDeque<(Entry, UserId, Exchange)>,
     next: u64,
     bytes: usize,
     max_entries: usize,
@@ -29,19 +30,19 @@ impl History {
         }
     }
 
-    pub(super) fn say(&mut self, said: Utterance) -> Entry {
+    pub(super) fn say(&mut self, who: UserId, said: Utterance) -> Entry {
         self.next += 1;
         let entry = Entry(self.next);
         let exchange = Exchange { said, reply: None };
         self.bytes += size(&exchange);
-        self.entries.push_back((entry, exchange));
+        self.entries.push_back((entry, who, exchange));
         self.trim();
         entry
     }
 
     /// Notes what was heard of the answer; an exchange already forgotten stays so.
     pub(super) fn answer(&mut self, entry: Entry, spoken: &str) {
-        if let Some((_, exchange)) = self.entries.iter_mut().find(|(other, _)| *other == entry) {
+        if let Some((_, _, exchange)) = self.entries.iter_mut().find(|(other, ..)| *other == entry) {
             self.bytes -= size(exchange);
             let before = exchange.reply.take();
             exchange.reply =
@@ -53,36 +54,35 @@ impl History {
 
     /// Takes out a turn that another one has swallowed.
     pub(super) fn forget(&mut self, entry: Entry) {
-        if let Some(index) = self.entries.iter().position(|(other, _)| *other == entry)
-            && let Some((_, exchange)) = self.entries.remove(index)
+        if let Some(index) = self.entries.iter().position(|(other, ..)| *other == entry)
+            && let Some((_, _, exchange)) = self.entries.remove(index)
         {
             self.bytes -= size(&exchange);
         }
     }
 
-    /// Takes out everything that a speaker said, with its answers.
-    pub(super) fn forget_speaker(&mut self, speaker: &str) {
-        self.entries
-            .retain(|(_, exchange)| exchange.said.speaker != speaker);
-        self.bytes = self.entries.iter().map(|(_, exchange)| size(exchange)).sum();
+    /// Takes out everything that somebody said, with its answers.
+    pub(super) fn forget_speaker(&mut self, who: UserId) {
+        self.entries.retain(|(_, speaker, _)| *speaker != who);
+        self.bytes = self.entries.iter().map(|(_, _, exchange)| size(exchange)).sum();
     }
 
     /// Everything but this turn.
     pub(super) fn without(&self, turn: Entry) -> Vec<Exchange> {
         self.entries
             .iter()
-            .filter(|(entry, _)| *entry != turn)
-            .map(|(_, exchange)| exchange.clone())
+            .filter(|(entry, ..)| *entry != turn)
+            .map(|(_, _, exchange)| exchange.clone())
             .collect()
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = &Exchange> {
-        self.entries.iter().map(|(_, exchange)| exchange)
+        self.entries.iter().map(|(_, _, exchange)| exchange)
     }
 
     fn trim(&mut self) {
         while self.entries.len() > self.max_entries || self.bytes > self.max_bytes {
-            let Some((_, exchange)) = self.entries.pop_front() else {
+            let Some((_, _, exchange)) = self.entries.pop_front() else {
                 break;
             };
             self.bytes -= size(&exchange);
@@ -102,18 +102,20 @@ mod tests {
     #[test]
     fn what_a_speaker_said_is_forgotten_and_nothing_else() {
         let mut history = History::new(10, 1000);
-        let said = |speaker: &str| Utterance {
-            speaker: speaker.to_owned(),
+        // Two people may be shown by one name.
+        let said = || Utterance {
+            speaker: "Ann".to_owned(),
             text: "hello".to_owned(),
             at: UtcMillis::new(0),
         };
-        let first = history.say(said("Ann"));
-        history.say(said("Ben"));
+        let (one, other) = (UserId::new(1), UserId::new(2));
+        let first = history.say(one, said());
+        history.say(other, said());
         history.answer(first, "Hello, Ann.");
-        history.forget_speaker("Ann");
-        let left: Vec<&str> = history.all().map(|it| it.said.speaker.as_str()).collect();
-        assert_eq!(left, ["Ben"]);
-        assert_eq!(history.bytes, "hello".len() + "Ben".len());
+        history.forget_speaker(one);
+        let left: Vec<UserId> = history.entries.iter().map(|(_, who, _)| *who).collect();
+        assert_eq!(left, [other]);
+        assert_eq!(history.bytes, "hello".len() + "Ann".len());
         // What is still being answered finds nothing to add to.
         history.answer(first, "more");
         assert_eq!(history.all().count(), 1);

@@ -49,6 +49,7 @@ impl<'de> Deserialize<'de> for Caption {
             language: wire.language,
             confidence: wire.confidence,
             kind: wire.kind,
+            whose: None,
         })
     }
 }

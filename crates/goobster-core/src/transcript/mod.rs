@@ -21,6 +21,7 @@ pub use rolling::{Bounds, Transcript};
 pub use stamp::{Stamp, StampStyle};
 pub use writer::{CaptionFormat, CaptionWriter};
 
+use crate::ids::UserId;
 use crate::language::Language;
 use crate::time::Moment;
 
@@ -52,6 +53,8 @@ pub struct Caption {
     pub confidence: f32,
     /// Whose words they are.
     pub kind: CaptionKind,
+    /// Who said it, or was answered, where that is known: names are not unique. It is never written to a file.
+    pub whose: Option<UserId>,
 }
 
 #[cfg(test)]
@@ -64,5 +67,6 @@ pub(crate) fn caption(speaker: &str, start: u64, end: u64, text: &str) -> Captio
         language: Language::ENGLISH,
         confidence: 0.9,
         kind: CaptionKind::Speech,
+        whose: None,
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 use std::io::{self, Write};
 
-use super::{Caption, CaptionFormat, CaptionWriter};
+use super::{Caption, CaptionFormat, CaptionKind, CaptionWriter};
+use crate::ids::UserId;
 
 /// How much a [`Transcript`] keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,12 +63,16 @@ impl Transcript {
         }
     }
 
-    /// Forgets everything that a speaker said; how many captions there were.
-    pub fn forget(&mut self, speaker: &str) -> usize {
-        let before = self.captions.len();
-        self.captions.retain(|caption| caption.speaker != speaker);
+    /// Forgets everything that somebody said, and what they were answered; how many lines of their own there were.
+    pub fn forget(&mut self, who: UserId) -> usize {
+        let mut lines = 0;
+        self.captions.retain(|caption| {
+            let theirs = caption.whose == Some(who);
+            lines += usize::from(theirs && caption.kind == CaptionKind::Speech);
+            !theirs
+        });
         self.bytes = self.captions.iter().map(size).sum();
-        before - self.captions.len()
+        lines
     }
 
     /// The captions kept, by start time.
@@ -117,6 +122,29 @@ mod tests {
         }
         let starts: Vec<u64> = transcript.captions().map(|c| c.start.as_millis()).collect();
         assert_eq!((starts.as_slice(), transcript.dropped()), ([5, 9].as_slice(), 1));
+    }
+
+    #[test]
+    fn who_is_forgotten_takes_their_lines_and_their_answers_along_whatever_others_are_called() {
+        let mut transcript = Transcript::default();
+        let (one, other) = (UserId::new(1), UserId::new(2));
+        for (start, whose, kind) in [
+            (1, Some(one), CaptionKind::Speech),
+            (2, Some(one), CaptionKind::Reply),
+            (3, Some(other), CaptionKind::Speech),
+            (4, None, CaptionKind::Reply),
+        ] {
+            transcript.push(Caption {
+                kind,
+                whose,
+                ..caption("Ann", start, start + 1, "word")
+            });
+        }
+        assert_eq!(transcript.forget(one), 1);
+        let left: Vec<u64> = transcript.captions().map(|c| c.start.as_millis()).collect();
+        assert_eq!(left, [3, 4]);
+        assert_eq!(transcript.bytes, 2 * ("Ann".len() + "word".len()));
+        assert_eq!(transcript.forget(one), 0);
     }
 
     #[test]

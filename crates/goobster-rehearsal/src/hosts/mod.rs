@@ -89,7 +89,7 @@ impl Stage {
         let host = holders
             .values()
             .copied()
-            .max_by_key(|host| holders.values().filter(|other| *other == host).count());
+            .max_by_key(|host| shards_of(&holders, *host).len());
         host.ok_or_else(|| self.failed("no host holds anything"))
     }
 
@@ -140,6 +140,15 @@ impl Stage {
         }
     }
 
+    /// Waits until each of these shards identified after a moment.
+    async fn taken_over(&self, what: &str, shards: &[u32], since: Duration) -> Result<(), RehearsalError> {
+        let taken = async || {
+            let identified = self.identified(since);
+            shards.iter().all(|shard| identified.contains_key(shard))
+        };
+        self.until(what, taken).await
+    }
+
     /// Waits until something is so.
     async fn until(&self, what: &str, so: impl AsyncFn() -> bool) -> Result<(), RehearsalError> {
         let begun = Instant::now();
@@ -151,6 +160,12 @@ impl Stage {
         }
         Ok(())
     }
+}
+
+/// The shards of a host.
+fn shards_of(holders: &BTreeMap<u32, usize>, host: usize) -> Vec<u32> {
+    let all = holders.iter().filter(|(_, holder)| **holder == host);
+    all.map(|(shard, _)| *shard).collect()
 }
 
 /// Rehearses.
@@ -188,8 +203,7 @@ pub async fn rehearse_hosts(options: Hosts) -> Result<HostsReport, RehearsalErro
     let (shards, fair) = (options.shards as usize, options.shards as usize / options.hosts);
     let shared = async || {
         let holders = stage.holders().await;
-        let each = |n| holders.values().filter(|host| **host == n).count();
-        let even = (0..options.hosts).all(|n| each(n) >= fair);
+        let even = (0..options.hosts).all(|n| shards_of(&holders, n).len() >= fair);
         holders.len() == shards && even && stage.loopback.sessions_connected() == shards
     };
     stage.until("the shards are shared and connected", shared).await?;
@@ -298,21 +312,11 @@ async fn kill(
     town: &Town,
     started: &BTreeMap<GuildId, Duration>,
 ) -> Result<Killed, RehearsalError> {
-    let holders = stage.holders().await;
-    let shards: Vec<u32> = holders
-        .iter()
-        .filter(|(_, h)| **h == host)
-        .map(|(s, _)| *s)
-        .collect();
+    let shards = shards_of(&stage.holders().await, host);
     let at = stage.now();
     stage.bots[host].kill();
-    let taken = async || {
-        shards
-            .iter()
-            .all(|shard| stage.identified(at).contains_key(shard))
-    };
     stage
-        .until("the dead host's shards are taken over", taken)
+        .taken_over("the dead host's shards are taken over", &shards, at)
         .await?;
     let mut most_places = 0.0_f64;
     let mut again = BTreeMap::new();
@@ -365,20 +369,11 @@ async fn roll(stage: &mut Stage, dead: usize) -> Result<RolledOver, RehearsalErr
     let holders = stage.holders().await;
     let host = holders.values().copied().find(|host| *host != dead);
     let host = host.ok_or_else(|| stage.failed("nobody is left"))?;
-    let shards: Vec<u32> = holders
-        .iter()
-        .filter(|(_, h)| **h == host)
-        .map(|(s, _)| *s)
-        .collect();
+    let shards = shards_of(&holders, host);
     let at = stage.now();
     stage.bots[host].terminate();
-    let taken = async || {
-        shards
-            .iter()
-            .all(|shard| stage.identified(at).contains_key(shard))
-    };
     stage
-        .until("the shards of a host that goes down are taken over", taken)
+        .taken_over("the shards of a host that goes down are taken over", &shards, at)
         .await?;
     let mut code = None;
     let begun = Instant::now();
@@ -387,7 +382,7 @@ async fn roll(stage: &mut Stage, dead: usize) -> Result<RolledOver, RehearsalErr
         sleep(LOOK).await;
     }
     Ok(RolledOver {
-        shards: shards.clone(),
+        shards,
         at,
         taken: stage.identified(at),
         code: code.and_then(|(code, _)| code),

@@ -81,6 +81,7 @@ fn transcript(timeline: &Timeline) -> Transcript {
             } else {
                 CaptionKind::Speech
             },
+            whose: None,
         });
     }
     transcript

@@ -162,6 +162,7 @@ impl Recording {
                     language: recognition.language,
                     confidence: segment.confidence,
                     kind: CaptionKind::Speech,
+                    whose: None,
                 })?;
             }
             progress.set_position(cut.start.as_millis() / 1000);

@@ -132,6 +132,7 @@ impl Room<'_> {
     /// Begins a decode; its end is told to the room.
     fn decode(&mut self, (who, turn): (UserId, TurnId), ticket: Ticket, request: RecogniseRequest) {
         self.running += 1;
+        let seat = self.seats.get(&who).map_or(0, |seat| seat.number);
         let (recogniser, inbox) = (Arc::clone(&self.parts.recogniser), self.inbox.clone());
         tokio::spawn(async move {
             let heard = contained(async { recogniser.recognise(request).await }).await;
@@ -143,6 +144,7 @@ impl Room<'_> {
             });
             let message = Message::Decoded {
                 who,
+                seat,
                 turn,
                 ticket,
                 result,

@@ -45,10 +45,10 @@ pub enum Order {
     },
     /// Stop talking.
     Hush,
-    /// Forget what somebody said.
+    /// Forget what somebody said, and what they are saying.
     Forget {
-        /// The name they are shown by.
-        name: String,
+        /// Who.
+        who: UserId,
     },
 }
 
@@ -127,7 +127,7 @@ impl Room<'_> {
                 self.rise(who)?;
                 self.sit(who, source)
             }
-            Order::Rise { who } => self.rise(who),
+            Order::Rise { who } => self.rise(who).map(drop),
             Order::Answer(answer) => self.converse(Event::Mute(!answer)),
             Order::Announce { text, language } => {
                 *announced += 1;
@@ -135,14 +135,19 @@ impl Room<'_> {
                 Ok(())
             }
             Order::Hush => self.converse(Event::Hush),
-            Order::Forget { name } => self.converse(Event::Forget { name }),
+            Order::Forget { who } => {
+                let source = self.rise(who)?;
+                self.converse(Event::Forget { who })?;
+                self.witness.forgotten(who)?;
+                source.map_or(Ok(()), |source| self.sit(who, source))
+            }
         }
     }
 
     /// Takes somebody's seat away. A turn that they had begun is dropped: nothing of it is shown or answered.
-    fn rise(&mut self, who: UserId) -> Result<(), Failure> {
+    fn rise(&mut self, who: UserId) -> Result<Option<Box<dyn Source>>, Failure> {
         let Some(mut seat) = self.seats.remove(&who) else {
-            return Ok(());
+            return Ok(None);
         };
         seat.ear.call_off();
         if let Some(turn) = seat.turn.filter(|_| !seat.ear.is_quiet()) {
@@ -155,7 +160,8 @@ impl Room<'_> {
             });
             self.close_turn(turn, None)?;
         }
-        self.converse(Event::Left { who })
+        self.converse(Event::Left { who })?;
+        Ok(Some(seat.source))
     }
 
     /// Counts frames that were never played, so that the moments of the ears stay those of the room.

@@ -119,6 +119,8 @@ pub struct RoomParts {
 enum Message {
     Decoded {
         who: UserId,
+        /// The number of their seat: somebody who sat down anew has a new ear, which begins to count decodes anew.
+        seat: u64,
         turn: TurnId,
         ticket: Ticket,
         result: Result<Recognition, RecogniseError>,
@@ -419,6 +421,7 @@ impl<'w> Room<'w> {
         match message {
             Message::Decoded {
                 who,
+                seat: number,
                 turn,
                 ticket,
                 result,
@@ -434,7 +437,8 @@ impl<'w> Room<'w> {
                 }
                 let (now, mut told) = (self.now(), Vec::new());
                 // Who has left is not captioned any more.
-                if let Some(seat) = self.seats.get_mut(&who) {
+                let seat = self.seats.get_mut(&who).filter(|seat| seat.number == number);
+                if let Some(seat) = seat {
                     seat.ear.decoded(now, ticket, result, &mut told);
                 }
                 self.told_by(who, &mut told)

@@ -2,6 +2,7 @@
 //! speech.
 
 mod crowd;
+mod forgetting;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};

@@ -125,8 +125,8 @@ pub(crate) enum CallEvent {
     },
     /// Somebody wants to be forgotten.
     Forget {
-        /// The name they are shown by.
-        name: String,
+        /// Who.
+        who: UserId,
     },
     /// Words of somebody were captioned.
     Words {
@@ -325,18 +325,17 @@ impl Call {
         self.notice(format!("{name} has me say: {text}"));
     }
 
-    /// Forgets somebody's words, and what was answered to them; how many captions there were.
-    pub(crate) fn forget(&self, name: &str) -> usize {
-        self.tell(CallEvent::Forget {
-            name: name.to_owned(),
-        });
+    /// Forgets somebody's words, and what was answered to them; how many captions there were. What they are saying just now
+    /// is not captioned any more.
+    pub(crate) fn forget(&self, who: UserId) -> usize {
+        self.tell(CallEvent::Forget { who });
         let mut transcript = self
             .inner
             .desk
             .transcript
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        transcript.forget(name)
+        transcript.forget(who)
     }
 
     /// What waits in its queues.

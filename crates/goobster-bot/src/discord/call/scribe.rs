@@ -1,7 +1,7 @@
 //! What people see of a call: captions and replies go to the channel and into the transcript, and a word that was heard
 //! keeps the call's sessions alive.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -53,6 +53,8 @@ pub(crate) struct Scribe {
     begun: UtcMillis,
     /// Replies that are being shown, line by line.
     growing: HashMap<ReplyId, String>,
+    /// The last turns, and whose they were: an answer is forgotten with who was answered.
+    said: VecDeque<(TurnId, UserId)>,
     now: Box<dyn Fn() -> Moment + Send>,
     /// When people were last told that not everybody can be followed.
     crowded: Option<Moment>,
@@ -60,6 +62,9 @@ pub(crate) struct Scribe {
 
 /// How often people are told that not everybody can be followed.
 const CROWDED_EVERY: Duration = Duration::from_mins(1);
+
+/// Turns that an answer may still be under way to.
+const ANSWERABLE: usize = 256;
 
 impl Scribe {
     pub(crate) fn new(
@@ -75,6 +80,7 @@ impl Scribe {
             bot_name,
             begun,
             growing: HashMap::new(),
+            said: VecDeque::new(),
             now,
             crowded: None,
         }
@@ -125,6 +131,10 @@ impl Witness for Scribe {
     fn caption(&mut self, caption: &FinalCaption<'_>) -> Result<(), Failure> {
         self.touch();
         self.words(caption.who, caption.text);
+        if self.said.len() == ANSWERABLE {
+            self.said.pop_front();
+        }
+        self.said.push_back((caption.turn, caption.who));
         self.keep(Caption {
             speaker: caption.speaker.to_owned(),
             start: caption.from,
@@ -133,6 +143,7 @@ impl Witness for Scribe {
             language: caption.language,
             confidence: caption.confidence,
             kind: CaptionKind::Speech,
+            whose: Some(caption.who),
         });
         self.desk.captioner().tell(BoardEvent::Final {
             turn: caption.turn,
@@ -177,6 +188,9 @@ impl Witness for Scribe {
             });
         }
         if !over.spoken.is_empty() {
+            let said = self.said.iter().rev();
+            let mut to = said.filter(|(turn, _)| over.turns.contains(turn));
+            let whose = to.next().map(|(_, who)| *who);
             self.keep(Caption {
                 speaker: self.bot_name.clone(),
                 start: over.from.unwrap_or(over.upto),
@@ -185,8 +199,20 @@ impl Witness for Scribe {
                 language: over.language,
                 confidence: 1.0,
                 kind: CaptionKind::Reply,
+                whose,
             });
         }
+        Ok(())
+    }
+
+    fn forgotten(&mut self, who: UserId) -> Result<(), Failure> {
+        // What was captioned between the request and now.
+        let mut transcript = self
+            .desk
+            .transcript
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        transcript.forget(who);
         Ok(())
     }
 

@@ -4,23 +4,28 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use futures_util::future::join_all;
-use goobster_core::cluster::{Claimed, ClusterError, Gate, Lease, Pulse, Shard, Tenure, plan};
+use goobster_core::cluster::{Claimed, ClusterError, Gate, Lease, OpenCall, Pulse, Shard, Tenure, plan};
 use goobster_core::session::CloseReason;
 use goobster_core::time::Moment;
 use metrics::{counter, gauge};
 use serenity::all::GatewayError;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
+use tokio_util::task::TaskTracker;
 
 use super::super::bot::Bot;
-use super::{Cluster, Gateways, Held, SESSIONS_END, lock};
+use super::super::handler::tell_restarted;
+use super::ending::{Ending, Within};
+use super::{Cluster, Gateways, Held, lock};
 use crate::monitoring::names;
 use crate::monitoring::signs::Signs;
 
-/// Between two looks whether sessions are gone, and two tries of the store while a shard begins.
-const LOOK: Duration = Duration::from_millis(50);
+/// Between two tries of the store while a shard begins.
 const AGAIN: Duration = Duration::from_millis(500);
+
+/// How long shards that were being given away already may still take when the host goes down.
+const LAST: Duration = Duration::from_secs(2);
 
 /// What ends the keeper.
 #[derive(Debug)]
@@ -41,6 +46,11 @@ pub(in super::super) struct Keeper {
     origin: Instant,
     /// How long the places of a dead host's sessions last.
     places_last: Duration,
+    ending: Arc<Ending>,
+    /// Shards that are being given away.
+    leaving: TaskTracker,
+    /// What closes dead hosts' sessions in the ledger; nobody waits for it when the host goes down.
+    settling: JoinSet<()>,
 }
 
 impl Keeper {
@@ -50,15 +60,24 @@ impl Keeper {
         bot: Arc<Bot>,
         signs: Arc<Signs>,
     ) -> Self {
-        let places_last = bot.config().store.lease;
+        let gateways = Arc::new(gateways);
+        let ending = Ending {
+            cluster: Arc::clone(&cluster),
+            gateways: Arc::clone(&gateways),
+            bot: Arc::clone(&bot),
+            signs: Arc::clone(&signs),
+        };
         Self {
             tenure: Tenure::new(cluster.timing),
+            places_last: bot.config().store.lease,
             cluster,
-            gateways: Arc::new(gateways),
+            gateways,
             bot,
             signs,
             origin: Instant::now(),
-            places_last,
+            ending: Arc::new(ending),
+            leaving: TaskTracker::new(),
+            settling: JoinSet::new(),
         }
     }
 
@@ -72,7 +91,7 @@ impl Keeper {
             let cluster = Arc::clone(&self.cluster);
             let mut next = begun + cluster.timing.renew();
             if let Some(until) = self.tenure.until() {
-                next = next.min(self.origin + until.since(Moment::ZERO));
+                next = next.min(self.at(until));
             }
             tokio::select! {
                 () = sleep_until(next) => {}
@@ -86,7 +105,11 @@ impl Keeper {
     pub(in super::super) async fn leave(&mut self) {
         self.cluster.draining.store(true, Ordering::Relaxed);
         let all: Vec<Shard> = lock(&self.cluster.held).keys().copied().collect();
-        self.give(&all).await;
+        self.ending.give(&all).await;
+        self.leaving.close();
+        if timeout(LAST, self.leaving.wait()).await.is_err() {
+            tracing::warn!("not every shard was given away: others get them when the lease ends");
+        }
         if let Err(error) = self.cluster.port.leave().await {
             tracing::warn!(%error, "the others will notice later that this host is gone");
         }
@@ -96,10 +119,23 @@ impl Keeper {
         Moment::ZERO.after(self.origin.elapsed())
     }
 
-    /// One sign of life and what follows from its answer.
+    fn at(&self, moment: Moment) -> Instant {
+        self.origin + moment.since(Moment::ZERO)
+    }
+
+    /// One sign of life and what follows from its answer. An answer is not waited for longer than this host may act.
     async fn turn(&mut self) -> Result<(), ClusterError> {
         let asked = self.now();
-        match self.cluster.port.beat(self.cluster.beat()).await {
+        let beat = self.cluster.port.beat(self.cluster.beat());
+        let answer = match self.tenure.until() {
+            Some(until) => timeout_at(self.at(until), beat).await,
+            None => Ok(beat.await),
+        };
+        let Ok(answer) = answer else {
+            self.stop_all().await;
+            return Ok(());
+        };
+        match answer {
             Ok(pulse) => {
                 self.tenure.granted(asked);
                 self.follow(&pulse).await;
@@ -118,15 +154,15 @@ impl Keeper {
         Ok(())
     }
 
-    async fn follow(&self, pulse: &Pulse) {
-        let cluster = &self.cluster;
+    async fn follow(&mut self, pulse: &Pulse) {
+        let cluster = Arc::clone(&self.cluster);
         gauge!(names::HOSTS).set(f64::from(pulse.alive));
         gauge!(names::SHARDS_FREE).set(f64::from(pulse.standing.free));
         if !pulse.lost.is_empty() {
             tracing::error!(shards = ?pulse.lost, "another host holds shards of this one now");
             counter!(names::SHARDS_LOST).increment(pulse.lost.len() as u64);
-            self.stop(&pulse.lost, CloseReason::Fenced, cluster.timing.margin())
-                .await;
+            let within = Within::halves(cluster.timing.margin());
+            self.ending.stop(&pulse.lost, CloseReason::Fenced, within).await;
         }
         let busy: Vec<Shard> = self
             .bot
@@ -135,18 +171,15 @@ impl Keeper {
             .map(|call| Shard::of(call.spec().guild, cluster.total))
             .collect();
         let held: Vec<(Shard, bool)> = lock(&cluster.held)
-            .keys()
-            .map(|shard| (*shard, busy.contains(shard)))
+            .values()
+            .filter(|held| !held.leaving)
+            .map(|held| (held.lease.shard, busy.contains(&held.lease.shard)))
             .collect();
         let plan = plan(pulse.standing, &held);
-        self.give(&plan.release).await;
+        self.give_later(plan.release);
         if plan.claim > 0 && !cluster.draining.load(Ordering::Relaxed) {
             match cluster.port.claim(plan.claim).await {
-                Ok(claimed) => {
-                    for claimed in claimed {
-                        self.gain(&claimed);
-                    }
-                }
+                Ok(claimed) => self.gain(&claimed),
                 // What it may have taken is never renewed, and falls to somebody when its lease ends.
                 Err(error) => tracing::warn!(%error, "no shards could be taken"),
             }
@@ -156,31 +189,54 @@ impl Keeper {
         self.signs.spare(held == 0 && pulse.standing.free == 0);
     }
 
-    /// Begins a shard.
-    fn gain(&self, claimed: &Claimed) {
-        let lease = claimed.lease;
-        tracing::info!(shard = %lease.shard, fence = %lease.fence, from = claimed.from.as_deref(), "this host holds a shard");
-        if claimed.from.is_some() {
-            counter!(names::TAKEOVERS).increment(1);
-            self.settle_later();
+    /// Shards are given away beside the renewals: they stay this host's until their sessions and connections have ended.
+    fn give_later(&self, shards: Vec<Shard>) {
+        if shards.is_empty() {
+            return;
         }
-        let held = Held {
-            lease,
-            gateway: None,
-            starting: None,
-        };
-        lock(&self.cluster.held).insert(lease.shard, held);
-        let (cluster, gateways) = (Arc::clone(&self.cluster), Arc::clone(&self.gateways));
-        let starting = tokio::spawn(begin(cluster, gateways, lease)).abort_handle();
-        if let Some(held) = lock(&self.cluster.held).get_mut(&lease.shard) {
-            held.starting = Some(starting);
+        for shard in &shards {
+            if let Some(held) = lock(&self.cluster.held).get_mut(shard) {
+                held.leaving = true;
+            }
+        }
+        let ending = Arc::clone(&self.ending);
+        self.leaving.spawn(async move { ending.give(&shards).await });
+    }
+
+    /// Begins shards.
+    fn gain(&mut self, claimed: &[Claimed]) {
+        for claimed in claimed {
+            let lease = claimed.lease;
+            tracing::info!(shard = %lease.shard, fence = %lease.fence, from = claimed.from.as_deref(), "this host holds a shard");
+            let held = Held {
+                lease,
+                gateway: None,
+                starting: None,
+                leaving: false,
+            };
+            lock(&self.cluster.held).insert(lease.shard, held);
+            let ours = (
+                Arc::clone(&self.cluster),
+                Arc::clone(&self.gateways),
+                Arc::clone(&self.bot),
+            );
+            let starting = tokio::spawn(begin(ours.0, ours.1, ours.2, lease)).abort_handle();
+            if let Some(held) = lock(&self.cluster.held).get_mut(&lease.shard) {
+                held.starting = Some(starting);
+            }
+        }
+        let taken_over = claimed.iter().filter(|claimed| claimed.from.is_some()).count();
+        if taken_over > 0 {
+            counter!(names::TAKEOVERS).increment(taken_over as u64);
+            self.settle_later();
         }
     }
 
     /// Closes a dead host's sessions in the ledger: once their places have run out, which is at the latest a lease after it died.
-    fn settle_later(&self) {
+    fn settle_later(&mut self) {
+        while self.settling.try_join_next().is_some() {}
         let (sessions, half) = (self.bot.sessions().clone(), self.places_last / 2);
-        self.bot.tasks().spawn(async move {
+        self.settling.spawn(async move {
             for _ in 0..3 {
                 sleep(half).await;
                 if let Err(error) = sessions.recover().await {
@@ -188,17 +244,6 @@ impl Keeper {
                 }
             }
         });
-    }
-
-    /// Gives shards away in order: their sessions end, their connections close, and then others may have them.
-    async fn give(&self, shards: &[Shard]) {
-        if shards.is_empty() {
-            return;
-        }
-        let leases = self.stop(shards, CloseReason::ShuttingDown, SESSIONS_END).await;
-        if let Err(error) = self.cluster.port.release(leases).await {
-            tracing::warn!(%error, "shards could not be given away: others get them when the lease ends");
-        }
     }
 
     /// The store was not reached for too long: nothing is held any more.
@@ -210,57 +255,19 @@ impl Keeper {
         }
         tracing::error!(shards = ?all, "the store is out of reach: this host stops before its leases end");
         counter!(names::SHARDS_LOST).increment(all.len() as u64);
-        self.stop(&all, CloseReason::Fenced, self.cluster.timing.margin() / 2)
-            .await;
+        let within = Within::halves(self.cluster.timing.margin());
+        self.ending.stop(&all, CloseReason::Fenced, within).await;
         gauge!(names::SHARDS_HELD).set(0.0);
-    }
-
-    /// Ends everything on some shards, within a time and the gateway's good-bye.
-    async fn stop(&self, shards: &[Shard], why: CloseReason, within: Duration) -> Vec<Lease> {
-        let (bot, cluster) = (&self.bot, &self.cluster);
-        let ours = |guild| shards.contains(&Shard::of(guild, cluster.total));
-        for call in bot.calls() {
-            let guild = call.spec().guild;
-            if ours(guild) && bot.sessions().end_call(guild, why) > 0 {
-                tracing::info!(%guild, reason = why.label(), "a call ends with its shard");
-            }
-        }
-        let gone = async {
-            while bot.calls().iter().any(|call| ours(call.spec().guild)) {
-                sleep(LOOK).await;
-            }
-        };
-        if timeout(within, gone).await.is_err() {
-            tracing::warn!("calls did not end in time: their shard goes all the same");
-        }
-        let taken: Vec<Held> = {
-            let mut held = lock(&cluster.held);
-            shards.iter().filter_map(|shard| held.remove(shard)).collect()
-        };
-        let closing = taken.iter().map(|held| async move {
-            if let Some(starting) = &held.starting {
-                starting.abort();
-            }
-            if let Some(gateway) = &held.gateway {
-                self.gateways.stop(held.lease.shard, gateway).await;
-            }
-        });
-        join_all(closing).await;
-        for shard in shards {
-            self.signs.shard_gone(shard.get());
-        }
-        taken.into_iter().map(|held| held.lease).collect()
     }
 }
 
 /// Begins a shard's connection: first what its last holder left open, then its turn to identify.
-async fn begin(cluster: Arc<Cluster>, gateways: Arc<Gateways>, lease: Lease) {
+async fn begin(cluster: Arc<Cluster>, gateways: Arc<Gateways>, bot: Arc<Bot>, lease: Lease) {
     let shard = lease.shard;
     loop {
         match cluster.port.left_open(lease).await {
             Ok(calls) => {
-                let mut orphans = lock(&cluster.orphans);
-                orphans.extend(calls.into_iter().map(|call| (call.guild, call)));
+                adopt(&cluster, &bot, lease, calls);
                 break;
             }
             Err(error @ ClusterError::Fenced { .. }) => {
@@ -281,8 +288,27 @@ async fn begin(cluster: Arc<Cluster>, gateways: Arc<Gateways>, lease: Lease) {
             }
         }
     }
+    gateways.closed(shard).await;
     let mut held = lock(&cluster.held);
     if let Some(held) = held.get_mut(&shard).filter(|held| held.lease == lease) {
         held.gateway = Some(gateways.start(shard));
+    }
+}
+
+/// Keeps what a dead host left open until its guilds are known. Guilds that were in this shard when the gateway was divided
+/// otherwise do not come through it: their people are told at once.
+fn adopt(cluster: &Arc<Cluster>, bot: &Arc<Bot>, lease: Lease, calls: Vec<OpenCall>) {
+    for call in calls {
+        if Shard::of(call.guild, cluster.total) == lease.shard {
+            lock(&cluster.orphans).insert(call.guild, call);
+            continue;
+        }
+        let (cluster, bot) = (Arc::clone(cluster), Arc::clone(bot));
+        Arc::clone(&bot).tasks().spawn(async move {
+            tell_restarted(&bot, call.guild, call.text).await;
+            if let Err(error) = cluster.port.call_over(lease, call.guild).await {
+                tracing::warn!(guild = %call.guild, %error, "a dead host's call could not be struck out");
+            }
+        });
     }
 }

@@ -1,16 +1,17 @@
 //! Many hosts: this process holds some of the gateway's shards, and others hold the rest.
 //!
 //! - [`Cluster`]: what this host holds, and what is asked about it.
-//! - `keeper`: the one task that renews, gains and gives away. - `gateway`: a shard's connection.
+//! - `keeper`: the one task that renews and gains. - `ending`: how shards are given away, and given up.
+//! - `gateway`: a shard's connection.
 //! - [`join`]: how a process becomes a host.
 
+mod ending;
 mod gateway;
 mod keeper;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use goobster_core::cluster::{Beat, ClusterError, Coordinator, Lease, OpenCall, Shard, Timing};
 use goobster_core::ids::GuildId;
@@ -19,6 +20,7 @@ use serenity::all::{Client, ShardManager};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
+use self::gateway::Connection;
 pub(super) use self::gateway::{Gateways, Kept, Slot};
 pub(super) use self::keeper::{End, Keeper};
 use crate::cli::exit::Failure;
@@ -29,9 +31,11 @@ use crate::config::Config;
 struct Held {
     lease: Lease,
     /// Its connection, once it was begun.
-    gateway: Option<Arc<ShardManager>>,
+    gateway: Option<Connection>,
     /// What begins it.
     starting: Option<AbortHandle>,
+    /// It is being given away: its calls end.
+    leaving: bool,
 }
 
 /// This host among the others.
@@ -71,7 +75,11 @@ impl Cluster {
     /// The connection that a guild's events come from.
     pub(crate) fn gateway(&self, guild: GuildId) -> Option<Arc<ShardManager>> {
         let shard = Shard::of(guild, self.total);
-        lock(&self.held).get(&shard)?.gateway.clone()
+        let held = lock(&self.held);
+        held.get(&shard)?
+            .gateway
+            .as_ref()
+            .map(|gateway| Arc::clone(gateway.manager()))
     }
 
     fn lease_of(&self, guild: GuildId) -> Option<Lease> {
@@ -189,9 +197,6 @@ fn name(set: Option<&str>) -> String {
     let run = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), std::process::id());
     format!("{name}-{run:016x}")
 }
-
-/// How long people's sessions get to end when a shard is given up in order.
-const SESSIONS_END: Duration = Duration::from_secs(3);
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

@@ -9,7 +9,6 @@ use goobster_core::session::{Actor, SessionId};
 use serenity::all::CreateAutocompleteResponse;
 
 use super::{Answer, CommandError, Context, say, span, suggestions, user};
-use crate::discord::forgetting::names;
 
 /// Sessions listed at most; a message holds no more.
 const LISTED: usize = 15;
@@ -152,20 +151,11 @@ pub(super) async fn forget(
 ) -> Answer {
     context.defer_ephemeral().await?;
     let bot = context.data();
-    let guild = context.guild_id();
-    let nick = match guild {
-        Some(guild) => member.nick_in(context, guild).await,
-        None => None,
-    };
-    let names = names(&member, nick.as_deref());
     let user = UserId::new(member.id.get());
-    let erased = bot
-        .forget_user(user, &names, Forget::Now)
-        .await
-        .map_err(|error| {
-            tracing::error!(%error, "somebody could not be forgotten");
-            CommandError::Words(format!("The store did not do it: {error}"))
-        })?;
+    let erased = bot.forget_user(user, Forget::Now).await.map_err(|error| {
+        tracing::error!(%error, "somebody could not be forgotten");
+        CommandError::Words(format!("The store did not do it: {error}"))
+    })?;
     let rest = match erased.store.open {
         0 => "Whether they opted out stays known, so that they are not heard again.".to_owned(),
         open => {

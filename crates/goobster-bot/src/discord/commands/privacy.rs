@@ -6,7 +6,6 @@ use goobster_core::limits::Forget;
 
 use super::{Answer, CommandError, Context, say, stamp, user};
 use crate::config::Consent;
-use crate::discord::forgetting::names;
 
 /// What Goobster hears and keeps of you, and your choice
 #[poise::command(slash_command, guild_only, subcommands("show", "consent", "optout", "forget"))]
@@ -82,13 +81,8 @@ pub(super) async fn forget(context: Context<'_>) -> Answer {
     context.defer_ephemeral().await?;
     let bot = context.data();
     let me = user(context);
-    let member = context.author_member().await;
-    let names = names(
-        context.author(),
-        member.as_ref().map(|member| member.display_name()),
-    );
     let erased = bot
-        .forget_user(me, &names, Forget::WhenWindowEnds)
+        .forget_user(me, Forget::WhenWindowEnds)
         .await
         .map_err(|error| {
             tracing::error!(%error, "somebody could not be forgotten");

@@ -2,7 +2,7 @@
 //! so that looking somebody up costs nothing.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use goobster_core::cluster::{Changes, Edition, Over, Register};
 use goobster_core::ids::{GuildId, UserId};
@@ -19,6 +19,8 @@ pub(super) struct Shared {
     known: tokio::sync::Mutex<Edition>,
     /// Who opted out elsewhere and was not asked for yet.
     opted_out: Mutex<BTreeSet<UserId>>,
+    /// Who asked somewhere to be forgotten and was not asked for yet.
+    forgotten: Mutex<BTreeSet<UserId>>,
 }
 
 /// What an entry of the register tells.
@@ -26,6 +28,12 @@ pub(super) struct Shared {
 enum Entry {
     OptOut(UserId, Option<UtcMillis>),
     Guild(GuildId, Option<GuildSettings>),
+    /// Somebody asked to be forgotten. It is struck out as soon as it was written: what others see is that it went.
+    Forget(UserId),
+}
+
+fn forget_key(user: UserId) -> String {
+    format!("forget:{user}")
 }
 
 fn user_key(user: UserId) -> String {
@@ -47,6 +55,7 @@ impl Entry {
                 UserId::new(id),
                 text.map(|text| text.parse().map_or(now, UtcMillis::new)),
             )),
+            "forget" => Some(Self::Forget(UserId::new(id))),
             "guild" => {
                 let settings = text.and_then(|text| {
                     let read = serde_json::from_str(text);
@@ -68,16 +77,14 @@ impl Shared {
             register,
             known: tokio::sync::Mutex::default(),
             opted_out: Mutex::default(),
+            forgotten: Mutex::default(),
         }
     }
 
     /// Takes over what a host remembered alone; what the register knows already stays.
     pub(super) async fn take_over(&self, alone: &Contents) -> Result<(), LimitsError> {
         for (user, at) in &alone.opted_out {
-            let text = at.get().to_string();
-            self.register
-                .put(&user_key(*user), Some(&text), Over::Nothing)
-                .await?;
+            self.keep_opt_out(*user, *at).await?;
         }
         for (guild, settings) in &alone.guilds {
             let text = written(settings)?;
@@ -93,14 +100,22 @@ impl Shared {
         let mut known = self.known.lock().await;
         let changes = self.register.since(*known).await?;
         let went_back = changes.upto < *known;
-        *known = changes.upto;
         for (user, at) in self.apply(&changes, went_back, copy, now) {
-            let text = at.get().to_string();
-            self.register
-                .put(&user_key(user), Some(&text), Over::Nothing)
-                .await?;
+            self.keep_opt_out(user, at).await?;
         }
+        // Not before everything is written back: what fails is tried again.
+        *known = changes.upto;
         Ok(())
+    }
+
+    /// Writes an opt-out unless the register has one.
+    async fn keep_opt_out(&self, user: UserId, at: UtcMillis) -> Result<(), LimitsError> {
+        let text = at.get().to_string();
+        let put = self
+            .register
+            .put(&user_key(user), Some(&text), Over::Nothing)
+            .await;
+        put.map(|_| ())
     }
 
     /// Applies changes to a copy; answers the opt-outs that a register which `went_back` has lost.
@@ -121,18 +136,21 @@ impl Shared {
                 Some(Entry::OptOut(user, Some(at))) => {
                     let is_new = copy.opted_out.insert(user, at).is_none();
                     if is_new && !before.as_ref().is_some_and(|before| before.contains_key(&user)) {
-                        self.told().insert(user);
+                        lock(&self.opted_out).insert(user);
                     }
                 }
                 Some(Entry::OptOut(user, None)) => {
                     copy.opted_out.remove(&user);
-                    self.told().remove(&user);
+                    lock(&self.opted_out).remove(&user);
                 }
                 Some(Entry::Guild(guild, Some(settings))) => {
                     copy.guilds.insert(guild, settings);
                 }
                 Some(Entry::Guild(guild, None)) => {
                     copy.guilds.remove(&guild);
+                }
+                Some(Entry::Forget(user)) => {
+                    lock(&self.forgotten).insert(user);
                 }
                 None => {}
             }
@@ -150,7 +168,20 @@ impl Shared {
 
     /// Who opted out since this was last asked.
     pub(super) fn newly_opted_out(&self) -> BTreeSet<UserId> {
-        std::mem::take(&mut *self.told())
+        std::mem::take(&mut *lock(&self.opted_out))
+    }
+
+    /// Who asked to be forgotten since this was last asked.
+    pub(super) fn newly_forgotten(&self) -> BTreeSet<UserId> {
+        std::mem::take(&mut *lock(&self.forgotten))
+    }
+
+    /// Tells every host that somebody asked to be forgotten. Nothing of them stays in the register but for an hour the trace
+    /// that something was struck out.
+    pub(super) async fn tell_forgotten(&self, user: UserId) -> Result<(), LimitsError> {
+        let key = forget_key(user);
+        self.register.put(&key, Some("asked"), Over::Anything).await?;
+        self.register.put(&key, None, Over::Anything).await.map(|_| ())
     }
 
     /// Writes an opt-out, or strikes it out.
@@ -179,10 +210,10 @@ impl Shared {
             .await;
         put.map(|_| ())
     }
+}
 
-    fn told(&self) -> std::sync::MutexGuard<'_, BTreeSet<UserId>> {
-        self.opted_out.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock(users: &Mutex<BTreeSet<UserId>>) -> MutexGuard<'_, BTreeSet<UserId>> {
+    users.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn written(settings: &GuildSettings) -> Result<String, LimitsError> {

@@ -171,6 +171,30 @@ async fn what_hosts_share_is_known_to_all_of_them() {
 }
 
 #[tokio::test]
+async fn who_asks_one_host_to_be_forgotten_is_forgotten_on_all_of_them_and_leaves_no_entry() {
+    let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let register = Arc::new(Memory::default());
+    let one = Preferences::open_shared(here.path(), register.clone())
+        .await
+        .unwrap();
+    let other = Preferences::open_shared(there.path(), register.clone())
+        .await
+        .unwrap();
+    for _ in 0..2 {
+        one.tell_forgotten(ADA).await.unwrap();
+        for host in [&one, &other] {
+            host.refresh().await.unwrap();
+            assert_eq!(host.newly_forgotten(), BTreeSet::from([ADA]));
+            host.refresh().await.unwrap();
+            assert!(host.newly_forgotten().is_empty(), "told once");
+        }
+    }
+    let mut kept = register.entries.lock().unwrap().clone();
+    kept.retain(|_, text| text.is_some());
+    assert!(kept.is_empty(), "{kept:?}");
+}
+
+#[tokio::test]
 async fn a_register_that_is_down_stores_nothing_and_forgets_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let register = Arc::new(Memory::default());

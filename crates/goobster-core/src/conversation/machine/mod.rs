@@ -119,7 +119,7 @@ impl Conversation {
                 }
             }
             Event::Hush => self.silence(now),
-            Event::Forget { name } => self.history.forget_speaker(&name),
+            Event::Forget { who } => self.history.forget_speaker(who),
             Event::Tick => {}
         }
         self.advance(now);

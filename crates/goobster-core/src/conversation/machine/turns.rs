@@ -38,12 +38,12 @@ impl Conversation {
             self.close(now, Outcome::Interrupted);
         }
         if self.muted {
-            self.history.say(Utterance { speaker, text, at });
+            self.history.say(who, Utterance { speaker, text, at });
             return self.ignore(who, turn, Ignored::Muted);
         }
         let called = self.wake.without_call(&text);
         if !(alone || follows || called.is_some()) {
-            self.history.say(Utterance { speaker, text, at });
+            self.history.say(who, Utterance { speaker, text, at });
             return self.ignore(who, turn, Ignored::NotAddressed);
         }
         let words = called.as_deref().unwrap_or(&text);
@@ -58,10 +58,11 @@ impl Conversation {
             text: words,
             at,
         };
-        let entry = self.history.say(Utterance {
+        let spoken = Utterance {
             text,
             ..utterance.clone()
-        });
+        };
+        let entry = self.history.say(who, spoken);
         let new = Turn {
             who,
             turns: vec![turn],
@@ -167,10 +168,11 @@ impl Conversation {
         } else {
             said
         };
-        merged.entry = self.history.say(Utterance {
+        let said = Utterance {
             text,
             ..merged.utterance.clone()
-        });
+        };
+        merged.entry = self.history.say(merged.who, said);
         merged
     }
 

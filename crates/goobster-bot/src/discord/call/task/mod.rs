@@ -236,7 +236,7 @@ impl CallTask {
                 };
                 self.consent(event).await;
             }
-            CallEvent::Forget { name } => self.order(Order::Forget { name }).await,
+            CallEvent::Forget { who } => self.order(Order::Forget { who }).await,
             CallEvent::Words { who, count } => {
                 let count = u64::try_from(count).unwrap_or(u64::MAX);
                 self.health(HealthEvent::Words { who, count }).await;
